@@ -1,0 +1,42 @@
+// The direction of imports: everything points inward, towards core; there are no cycles.
+const inside = (...rooms) => `^src/(${rooms.join('|')})/`;
+const only = (from, ...to) => ({
+  name: `${from}-imports-inward`,
+  severity: 'error',
+  from: { path: `^src/${from}/`, pathNot: '\\.test\\.ts$' },
+  to: { path: '^src/', pathNot: inside(from, ...to) },
+});
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    {
+      name: 'core-is-pure',
+      comment: 'core decides; it has no I/O, no clock, no runtime API',
+      severity: 'error',
+      from: { path: '^src/core/', pathNot: '\\.test\\.ts$' },
+      to: { path: ['^(node|bun):', '^bun$', '^fs$', '^src/(?!core/)'] },
+    },
+    only('ports', 'core'),
+    only('steps', 'core', 'ports'),
+    only('engine', 'core', 'ports', 'steps'),
+    only('stores', 'core', 'ports'),
+    only('checks', 'core', 'ports'),
+    only('platforms', 'core', 'ports'),
+    only('routers', 'core', 'ports', 'proxy'),
+    only('proxy', 'core'),
+    only('config', 'core'),
+    only('server', 'core', 'ports', 'engine', 'steps', 'config'),
+    {
+      name: 'tests-stay-outside',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '(\\.test\\.ts$|^src/testing/)' },
+      to: { path: '(\\.test\\.ts$|^test/)' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.cjs', '.mjs', '.json'] },
+  },
+};

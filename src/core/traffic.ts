@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import { Address } from './address.ts';
+import { Colour } from './colour.ts';
+import { combine, Histogram } from './latency.ts';
+
+/** One environment as the router sees it: which release, and where its instances are. Empty: nothing is there. */
+export const RoutedSide = z.object({
+  release: z.int().min(1).nullable(),
+  instances: z.array(Address).max(1024),
+});
+export type RoutedSide = z.infer<typeof RoutedSide>;
+
+/**
+ * What a router knows of a service: an immutable value, replaced whole.
+ * `epoch` grows with every change that is ordered; a router refuses an older one.
+ */
+export const Route = z.object({
+  service: z.string().min(1).max(40),
+  epoch: z.int().min(1),
+  live: Colour,
+  listen: Address,
+  preview: Address.nullable(),
+  previewHost: z.string().nullable(),
+  blue: RoutedSide,
+  green: RoutedSide,
+});
+export type Route = z.infer<typeof Route>;
+
+/** Why a request that was accepted did not get one whole response. */
+export const failureCauses = [
+  'no-instance',
+  'connect-failed',
+  'upstream-closed',
+  'upstream-truncated',
+  'upstream-invalid',
+  'upstream-timeout',
+] as const;
+export type FailureCause = (typeof failureCauses)[number];
+const perCause = z.record(z.string(), z.number());
+
+/** What went through to one environment since the router started. Every number only grows, but for `inFlight`. */
+export const SideCounters = z.object({
+  /** Requests sent to this side, upgrades among them. */
+  requests: z.number(),
+  /** Whole responses by class. */
+  status: z.object({ '1xx': z.number(), '2xx': z.number(), '3xx': z.number(), '4xx': z.number(), '5xx': z.number() }),
+  /** By `FailureCause`. */
+  failed: perCause,
+  /** Requests whose client went away before the response was whole: not failures of ours. */
+  clientClosed: z.number(),
+  /** Requests that waited at the barrier of a switch. */
+  held: z.number(),
+  /** Attempts beyond the first. */
+  retried: z.number(),
+  /** Answered requests with an unsafe method (not GET, HEAD, OPTIONS or TRACE; RFC 9110 §9.2.1). */
+  writes: z.number(),
+  upgrades: z.number(),
+  bytesIn: z.number(),
+  bytesOut: z.number(),
+  inFlight: z.number(),
+  /** From the whole request head to the last byte of the response, without upgrades. */
+  latency: Histogram,
+});
+export type SideCounters = z.infer<typeof SideCounters>;
+
+/** Counters of one service. Two of them can be compared only if `bootId` is the same. */
+export const Counters = z.object({
+  bootId: z.string(),
+  at: z.number(),
+  blue: SideCounters,
+  green: SideCounters,
+  /** Requests answered by the router itself because they were wrong, by status. */
+  refused: perCause,
+});
+export type Counters = z.infer<typeof Counters>;
+
+export const emptySide = (): SideCounters => ({
+  requests: 0,
+  status: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
+  failed: {},
+  clientClosed: 0,
+  held: 0,
+  retried: 0,
+  writes: 0,
+  upgrades: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  inFlight: 0,
+  latency: [],
+});
+
+function combineCounts(a: Record<string, number>, b: Record<string, number>, sign: 1 | -1): Record<string, number> {
+  const sum: Record<string, number> = { ...a };
+  for (const [key, count] of Object.entries(b)) sum[key] = (sum[key] ?? 0) + sign * count;
+  return sum;
+}
+
+/** Both together (`sign` 1), or what `a` has beyond `b` (`sign` -1; `inFlight` is then that of `a`). */
+export function combineSides(a: SideCounters, b: SideCounters, sign: 1 | -1): SideCounters {
+  return {
+    requests: a.requests + sign * b.requests,
+    status: {
+      '1xx': a.status['1xx'] + sign * b.status['1xx'],
+      '2xx': a.status['2xx'] + sign * b.status['2xx'],
+      '3xx': a.status['3xx'] + sign * b.status['3xx'],
+      '4xx': a.status['4xx'] + sign * b.status['4xx'],
+      '5xx': a.status['5xx'] + sign * b.status['5xx'],
+    },
+    failed: combineCounts(a.failed, b.failed, sign),
+    clientClosed: a.clientClosed + sign * b.clientClosed,
+    held: a.held + sign * b.held,
+    retried: a.retried + sign * b.retried,
+    writes: a.writes + sign * b.writes,
+    upgrades: a.upgrades + sign * b.upgrades,
+    bytesIn: a.bytesIn + sign * b.bytesIn,
+    bytesOut: a.bytesOut + sign * b.bytesOut,
+    inFlight: sign === 1 ? a.inFlight + b.inFlight : a.inFlight,
+    latency: combine(a.latency, b.latency, sign),
+  };
+}
+
+/** Requests that failed on this side, whatever the cause. */
+export const failures = (side: SideCounters): number => Object.values(side.failed).reduce((sum, n) => sum + n, 0);
+
+/** What a router answers when a route is in force everywhere. */
+export const Applied = z.object({
+  epoch: z.int(),
+  /** False if this very route was in force already. */
+  changed: z.boolean(),
+  /** How long new requests were held, from the first worker that held to the last that released. */
+  holdMs: z.number(),
+  held: z.number(),
+  /** At the moment of the switch, before any request went to the new side by it. */
+  counters: Counters,
+});
+export type Applied = z.infer<typeof Applied>;

@@ -1,0 +1,28 @@
+import type { Address } from '../core/address.ts';
+import type { Check, Health } from '../core/spec.ts';
+
+/** What one probe found. `detail` is one line for a person: what was expected and what was found. `output`: the tail of a command's. */
+export interface CheckResult {
+  readonly ok: boolean;
+  readonly detail: string;
+  readonly ms: number;
+  readonly output?: readonly string[];
+}
+
+/** Where a check looks, and what a command gets in its environment and as its folder. */
+export interface CheckTarget {
+  readonly address: Address;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly directory: string;
+}
+
+/** The kinds of a check in a spec; exactly one is there. */
+export type Probe = Pick<Check | Health, 'http' | 'tcp' | 'command'>;
+
+/**
+ * Runs one probe, once. It resolves with what it found, never rejects for a bad target, and ends within `timeoutMs`
+ * or when the signal is aborted, whatever the target does; a command and all that it started are ended with it.
+ */
+export interface Checker {
+  run(probe: Probe, target: CheckTarget, timeoutMs: number, signal?: AbortSignal): Promise<CheckResult>;
+}

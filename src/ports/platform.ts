@@ -1,0 +1,80 @@
+import type { Address } from '../core/address.ts';
+import type { Colour } from '../core/colour.ts';
+import type { Placement } from '../core/placement.ts';
+import type { Release } from '../core/release.ts';
+
+export interface PlatformCapabilities {
+  /** Each colour can have an IP address of its own. */
+  readonly addressPerColour: boolean;
+  /** It restarts crashed instances by itself. */
+  readonly restarts: boolean;
+}
+
+/** One environment of one service. */
+export interface EnvironmentRef {
+  readonly service: string;
+  readonly colour: Colour;
+}
+
+/** What shipping left: the digest (sha256, hex) of the release's content and the directory it is in. */
+export interface Shipped {
+  readonly digest: string;
+  readonly directory: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** What is seen of one instance. */
+export interface InstanceStatus {
+  readonly layer: string;
+  readonly index: number;
+  readonly release: number;
+  readonly address: Address;
+  readonly state: 'running' | 'waiting-to-restart' | 'stopped';
+  readonly pid: number | null;
+  readonly startedAt: number | null;
+  readonly restarts: number;
+  /** How the last process ended, e.g. `exit code 1` or `signal SIGSEGV`; null if none has. */
+  readonly lastExit: string | null;
+  /** Where the process group listens, as far as the system tells; for the message of a wrong address. */
+  readonly listening: readonly Address[];
+}
+
+export interface LogLine {
+  readonly layer: string;
+  readonly index: number;
+  readonly text: string;
+}
+
+/**
+ * Where environments run.
+ *
+ * Contract (`src/testing/platform.suite.ts`). Every call may be repeated after a crash of the caller at any point, and ends right:
+ * - `place` chooses addresses for a release's layers and reserves nothing; with `previous` it keeps what still fits. The colours never share
+ *   an address.
+ * - `ship` brings a release's artifact to where it will run, runs its build commands, seals it, and returns the same for the same release
+ *   ever after: a release that is shipped is not shipped again and never changes. If it fails, nothing of it is left.
+ * - `start` brings up every instance that is not up, and leaves those that are. Instances of another release in that environment are
+ *   stopped first. It resolves when all processes exist; whether they are healthy is asked elsewhere.
+ * - `stop` ends all instances: signal, grace, kill; when it resolves no process of the environment is left, children included. Idempotent.
+ * - Instances outlive the caller. The next one adopts them, each with its process, or restarts those that are gone. No process is ever touched that is not ours.
+ * - `inspect` tells what is, not what was asked for; empty if nothing was ever started or all was stopped.
+ */
+export interface Platform {
+  readonly capabilities: PlatformCapabilities;
+  place(environment: EnvironmentRef, release: Release, previous: Placement | null): Promise<Placement>;
+  ship(service: string, release: Release, signal?: AbortSignal): Promise<Shipped>;
+  start(environment: EnvironmentRef, release: Release, placement: Placement): Promise<void>;
+  stop(environment: EnvironmentRef): Promise<void>;
+  inspect(environment: EnvironmentRef): Promise<readonly InstanceStatus[]>;
+  /** The last lines of the logs, oldest first, at most `lines` of each instance, of the release that runs or ran last. */
+  tail(environment: EnvironmentRef, lines: number, layer?: string): Promise<readonly LogLine[]>;
+  /** Removes shipped releases other than these. Never one that an instance runs from. Returns the numbers that were removed. */
+  prune(service: string, keep: readonly number[]): Promise<readonly number[]>;
+  /** What a check or a hook gets in its environment for this release here, files of secrets read. */
+  variables(environment: EnvironmentRef, release: Release, placement: Placement): Promise<Readonly<Record<string, string>>>;
+  /** Takes up watching what runs already (after a restart of the caller). */
+  adopt(): Promise<void>;
+  /** Stops watching; what runs goes on. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,31 @@
+import type { Applied, Counters, Route } from '../core/traffic.ts';
+
+/** What a router can do beyond the contract; the planner asks instead of guessing. */
+export interface RouterCapabilities {
+  /** It can show the side that is not live on an address of its own. */
+  readonly preview: boolean;
+  /** It counts requests, failures and latencies for each side. */
+  readonly counters: boolean;
+  /** It knows how many requests each side has in flight. */
+  readonly inFlight: boolean;
+}
+
+/**
+ * Decides which environment gets a request.
+ *
+ * Contract (`src/testing/router.suite.ts`):
+ * - `apply` replaces the whole route of a service. When it resolves, no new request goes to the side that is not live,
+ *   by any worker, and the route survives a restart of the router. It may be called again with the same route: nothing
+ *   happens then, and `changed` is false.
+ * - A route with an older epoch than the one in force is refused with `stale-epoch`, and so is another route under the same epoch.
+ * - A route that cannot be put in force (an address that is taken) is refused with a clear error, and the one in force stays.
+ * - `read` returns what is in force, not what was asked for; null if the service is not known.
+ */
+export interface Router {
+  readonly capabilities: RouterCapabilities;
+  apply(route: Route): Promise<Applied>;
+  read(service: string): Promise<Route | null>;
+  counters(service: string): Promise<Counters>;
+  /** Forgets the service and closes its listeners. `epoch` as for `apply`. Idempotent. */
+  remove(service: string, epoch: number): Promise<void>;
+}

@@ -1,0 +1,36 @@
+import type { Address } from '../core/address.ts';
+import type { Counters, Route } from '../core/traffic.ts';
+
+/** A listening socket that the keeper made and that this process inherited. The data plane accepts on it; it never binds. */
+export interface Listener {
+  readonly address: Address;
+  readonly fd: number;
+}
+
+/** All that the proxy routes by: immutable, replaced whole. `version` grows by one with each replacement. */
+export interface Table {
+  readonly version: number;
+  readonly routes: readonly Route[];
+}
+
+/**
+ * What a worker process does with traffic, apart from how it is told to. Every method but `drain` is synchronous, so that a
+ * switch is: `hold` in every worker, `swap` in every worker, `release` in every worker.
+ */
+export interface DataPlane {
+  /** Begins to accept on inherited sockets. The table says what each address serves; an address that no route names gets 503. */
+  listen(listeners: readonly Listener[]): void;
+  /** From here on new requests are routed by this table. Exchanges that have begun finish where they began. */
+  swap(table: Table): void;
+  /** From here on new requests wait. Requests that have begun go on. Idempotent. */
+  hold(): void;
+  /** Sends the waiting requests by the table in force, in the order in which they came; returns how many waited. */
+  release(): number;
+  /** By service. `bootId` is the keeper's to add. */
+  counters(): ReadonlyMap<string, Omit<Counters, 'bootId'>>;
+  /**
+   * Accepts no more, ends idle connections, answers what has begun with `Connection: close`, and resolves when the last
+   * exchange and tunnel has ended or `deadlineMs` has passed (then what is left is cut). Idempotent.
+   */
+  drain(deadlineMs: number): Promise<void>;
+}
