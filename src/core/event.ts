@@ -1,1 +1,90 @@
-// placeholder
+import { z } from 'zod';
+import { Colour } from './colour.ts';
+import { errorTable, type ErrorCode } from './errors.ts';
+import { Placement } from './placement.ts';
+import { Plan } from './plan.ts';
+import { Receipt } from './receipt.ts';
+import { Source } from './release.ts';
+import { Counters } from './traffic.ts';
+
+const release = z.int().min(1);
+const deployment = z.int().min(1);
+const step = z.int().min(0);
+const by = z.string().max(200);
+
+/** An error as it is recorded. */
+export const RecordedError = z.object({
+  code: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]),
+  message: z.string(),
+  next: z.string().optional(),
+  detail: z.record(z.string(), z.unknown()).optional(),
+});
+export type RecordedError = z.infer<typeof RecordedError>;
+
+/** How a deployment ended. `frozen`: it could not be taken back without losing something; a person decides. */
+export const Outcome = z.enum(['succeeded', 'undone', 'frozen']);
+export type Outcome = z.infer<typeof Outcome>;
+
+/** When traffic was measured: as the deployment began, at the switch, soon after it, and at the end. */
+export const Moment = z.enum(['start', 'switch', 'settled', 'end']);
+export type Moment = z.infer<typeof Moment>;
+
+/**
+ * All that can happen to a service. The log of these is the truth; state is their fold (`service.ts`).
+ * These names are on disk: they are never changed, only added to.
+ */
+export const ServiceEvent = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('release-created'),
+    number: release,
+    version: z.string().min(1).max(200),
+    source: Source,
+    base: z.string(),
+    /** As it was written; parsed by the schema when it is read. */
+    spec: z.record(z.string(), z.unknown()),
+    by,
+  }),
+  z.object({ type: z.literal('deployment-started'), deployment, plan: Plan, by }),
+  z.object({ type: z.literal('step-started'), deployment, step }),
+  z.object({ type: z.literal('step-done'), deployment, step, says: z.string() }),
+  z.object({ type: z.literal('step-failed'), deployment, step, error: RecordedError }),
+  z.object({ type: z.literal('abort-requested'), deployment, by }),
+  /** From here on the deployment is taken back, newest step first. */
+  z.object({ type: z.literal('turned-back'), deployment, error: RecordedError }),
+  z.object({ type: z.literal('undo-started'), deployment, step }),
+  z.object({ type: z.literal('undo-done'), deployment, step, says: z.string() }),
+  z.object({ type: z.literal('undo-failed'), deployment, step, error: RecordedError }),
+  z.object({ type: z.literal('deployment-ended'), deployment, outcome: Outcome }),
+  z.object({ type: z.literal('receipt-recorded'), deployment, receipt: Receipt }),
+
+  z.object({ type: z.literal('environment-prepared'), colour: Colour, release, placement: Placement }),
+  z.object({ type: z.literal('environment-shipped'), colour: Colour, release, digest: z.string() }),
+  z.object({ type: z.literal('environment-started'), colour: Colour, release }),
+  z.object({ type: z.literal('environment-healthy'), colour: Colour, release }),
+  z.object({ type: z.literal('environment-verified'), colour: Colour, release }),
+  z.object({ type: z.literal('environment-kept'), colour: Colour, release, until: z.number() }),
+  z.object({ type: z.literal('environment-retired'), colour: Colour }),
+
+  /** The epoch is given out here, before the router is told: whoever wrote a later one is the newer controller. */
+  z.object({ type: z.literal('route-ordered'), deployment, epoch: z.int().min(1), live: Colour }),
+  z.object({
+    type: z.literal('traffic-switched'),
+    deployment,
+    epoch: z.int().min(1),
+    from: Colour.nullable(),
+    to: Colour,
+    switchMs: z.number(),
+    holdMs: z.number(),
+    held: z.number(),
+  }),
+  z.object({ type: z.literal('traffic-measured'), deployment, moment: Moment, counters: Counters }),
+  z.object({ type: z.literal('traffic-drained'), deployment, colour: Colour, drainMs: z.number(), left: z.number() }),
+]);
+export type ServiceEvent = z.infer<typeof ServiceEvent>;
+
+/** An event as the log has it: numbered from 1 within its stream, with the time at which it was written. */
+export interface EventRecord {
+  readonly version: number;
+  readonly at: number;
+  readonly event: ServiceEvent;
+}

@@ -20,14 +20,22 @@ export interface Lease {
  *   wherever the file is sound.
  */
 export interface Store {
-  /** Appends after `expectedVersion` (0: the stream is new) and returns the records, numbered on from there. */
-  append(stream: string, expectedVersion: number, events: readonly ServiceEvent[], lease?: Lease): Promise<readonly EventRecord[]>;
+  /** Appends after `expectedVersion` (0: the stream is new), all with the time `at`, and returns the records, numbered on from there. */
+  append(
+    stream: string,
+    expectedVersion: number,
+    at: number,
+    events: readonly ServiceEvent[],
+    lease?: Lease,
+  ): Promise<readonly EventRecord[]>;
   /** The events of a stream after `afterVersion`, oldest first; empty for one that does not exist. */
   read(stream: string, afterVersion?: number): Promise<readonly EventRecord[]>;
   /** The names of all streams, sorted. */
   streams(): Promise<readonly string[]>;
   /** The lease, or null if another holder has it at `now`. */
   acquireLease(name: string, holder: string, ttlMs: number, now: number): Promise<Lease | null>;
+  /** The lease as it stands, whoever holds it and whether or not its time is over; null if nobody ever did or it was given back. */
+  readLease(name: string): Promise<Lease | null>;
   /** Gives it back, so that the next need not wait. Does nothing if it is no longer ours. */
   releaseLease(lease: Lease): Promise<void>;
   /** Whether the file is sound: throws `store-damaged` with what was found. */

@@ -1,0 +1,83 @@
+import type { Outcome, RecordedError } from './event.ts';
+import type { Plan, PlannedStep } from './plan.ts';
+import type { Counters } from './traffic.ts';
+import type { Moment } from './event.ts';
+import type { Colour } from './colour.ts';
+import type { Receipt } from './receipt.ts';
+
+/** pending → running → done | failed; when the deployment is taken back: → undoing → undone | stuck. */
+export type StepStatus = 'pending' | 'running' | 'done' | 'failed' | 'undoing' | 'undone' | 'stuck';
+
+export interface StepState {
+  readonly planned: PlannedStep;
+  readonly status: StepStatus;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  /** More than one if it was run again after a crash. */
+  readonly attempts: number;
+  readonly says: string | null;
+  readonly error: RecordedError | null;
+}
+
+export interface Switched {
+  readonly epoch: number;
+  readonly from: Colour | null;
+  readonly to: Colour;
+  readonly at: number;
+  readonly switchMs: number;
+  readonly holdMs: number;
+  readonly held: number;
+}
+
+/** running → succeeded, or running → turned-back → undone | frozen. */
+export type DeploymentStatus = 'running' | 'turning-back' | Outcome;
+
+export interface Deployment {
+  readonly id: number;
+  readonly plan: Plan;
+  readonly by: string;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly status: DeploymentStatus;
+  readonly steps: readonly StepState[];
+  readonly abortedBy: string | null;
+  /** Why it was turned back. */
+  readonly failure: RecordedError | null;
+  readonly switches: readonly Switched[];
+  readonly measured: Partial<Record<Moment, Counters>>;
+  readonly drain: { readonly colour: Colour; readonly drainMs: number; readonly left: number } | null;
+  readonly receipt: Receipt | null;
+}
+
+/** What the engine does next with a deployment. A pure function of its state, so a restart goes on where the log ends. */
+export type Move =
+  | { readonly act: 'run'; readonly step: number }
+  | { readonly act: 'turn-back'; readonly error: RecordedError }
+  | { readonly act: 'undo'; readonly step: number }
+  | { readonly act: 'end'; readonly outcome: Outcome }
+  | { readonly act: 'none' };
+
+/** Whether the deployment is under way, so that no other may begin. */
+export const underWay = (deployment: Deployment): boolean =>
+  deployment.status === 'running' || deployment.status === 'turning-back';
+
+export function nextMove(deployment: Deployment): Move {
+  const { steps } = deployment;
+  if (deployment.status === 'running') {
+    const failed = steps.find((step) => step.status === 'failed');
+    if (failed?.error) return { act: 'turn-back', error: failed.error };
+    const step = steps.findIndex(({ status }) => status !== 'done');
+    if (step === -1) return { act: 'end', outcome: 'succeeded' };
+    if (deployment.abortedBy !== null) {
+      const message = `deployment ${deployment.id} was aborted by ${deployment.abortedBy}`;
+      return { act: 'turn-back', error: { code: 'aborted', message } };
+    }
+    return { act: 'run', step };
+  }
+  if (deployment.status === 'turning-back') {
+    if (steps.some(({ status }) => status === 'stuck')) return { act: 'end', outcome: 'frozen' };
+    const step = steps.findLastIndex(({ status }) => status !== 'pending' && status !== 'undone');
+    return step === -1 ? { act: 'end', outcome: 'undone' } : { act: 'undo', step };
+  }
+  return { act: 'none' };
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { Colour } from './colour.ts';
+
+const release = z.int().min(1);
+
+/**
+ * One step as a plan names it: what is to be done, with all that it depends on, and nothing that is found out on the way.
+ * Each is idempotent: it looks first, acts only if needed, and verifies what it did.
+ */
+export const PlannedStep = z.discriminatedUnion('kind', [
+  /** Empties the environment (`retires`: the release that was kept hot there) and chooses addresses. */
+  z.object({ kind: z.literal('prepare'), colour: Colour, release, retires: release.nullable() }),
+  z.object({ kind: z.literal('ship'), colour: Colour, release }),
+  z.object({ kind: z.literal('start'), colour: Colour, release }),
+  z.object({ kind: z.literal('health'), colour: Colour, release }),
+  z.object({ kind: z.literal('verify'), colour: Colour, release, checks: z.int().min(0) }),
+  z.object({ kind: z.literal('switch'), from: Colour.nullable(), to: Colour, release }),
+  z.object({ kind: z.literal('drain'), colour: Colour, forMs: z.number() }),
+  /** `back`: the side that a failure goes back to, if there is one. */
+  z.object({ kind: z.literal('bake'), colour: Colour, release, back: Colour.nullable(), forMs: z.number() }),
+  z.object({ kind: z.literal('keep'), colour: Colour, release, forMs: z.number() }),
+  z.object({ kind: z.literal('retire'), colour: Colour, release }),
+]);
+export type PlannedStep = z.infer<typeof PlannedStep>;
+export type StepKind = PlannedStep['kind'];
+
+/**
+ * The work of a deployment as data: `cutover plan` prints the very list that `cutover deploy` walks.
+ * `later` is walked when its time comes, unless the next deployment comes first.
+ */
+export const Plan = z.object({
+  kind: z.enum(['deploy', 'rollback', 'switch', 'retire']),
+  strategy: z.string(),
+  release,
+  steps: z.array(PlannedStep).min(1),
+  later: z.array(PlannedStep),
+  /** What a person should know before it begins, e.g. that a way back is given up. */
+  notes: z.array(z.string()),
+});
+export type Plan = z.infer<typeof Plan>;

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { Colour } from './colour.ts';
+
+const latency = z.object({ requests: z.number(), p50Ms: z.number().nullable(), p99Ms: z.number().nullable() });
+
+/** What went through one environment during a deployment. */
+export const SideReceipt = z.object({
+  release: z.int().nullable(),
+  requests: z.number(),
+  failed: z.record(z.string(), z.number()),
+  held: z.number(),
+  retried: z.number(),
+  writes: z.number(),
+  clientClosed: z.number(),
+  status: z.record(z.string(), z.number()),
+});
+export type SideReceipt = z.infer<typeof SideReceipt>;
+
+/** The measured proof of a deployment, from the router's own counters. Times in milliseconds. */
+export const Receipt = z.object({
+  service: z.string(),
+  deployment: z.int(),
+  kind: z.string(),
+  release: z.int(),
+  version: z.string(),
+  outcome: z.string(),
+  by: z.string(),
+  startedAt: z.number(),
+  endedAt: z.number(),
+  requests: z.number(),
+  failed: z.number(),
+  held: z.number(),
+  retried: z.number(),
+  environments: z.object({ blue: SideReceipt, green: SideReceipt }),
+  /** Before the switch, from the switch until the dust has settled, and from then to the end. */
+  latency: z.object({ before: latency, during: latency, after: latency }).nullable(),
+  switch: z
+    .object({ from: Colour.nullable(), to: Colour, epoch: z.int(), at: z.number(), switchMs: z.number(), holdMs: z.number() })
+    .nullable(),
+  /** The switch back, if the deployment was taken back after its switch. */
+  switchBack: z.object({ to: Colour, epoch: z.int(), at: z.number(), switchMs: z.number() }).nullable(),
+  drainMs: z.number().nullable(),
+  leftAfterDrain: z.number().nullable(),
+  steps: z.array(z.object({ kind: z.string(), status: z.string(), ms: z.number().nullable() })),
+  /** What could not be measured, and why; empty when all could. */
+  gaps: z.array(z.string()),
+});
+export type Receipt = z.infer<typeof Receipt>;

@@ -1,0 +1,212 @@
+import { colours, other, type Colour } from './colour.ts';
+import { underWay, type Deployment, type StepState } from './deployment.ts';
+import { emptyEnvironment, ready, reached, type Environment, type Role } from './environment.ts';
+import type { EventRecord, ServiceEvent } from './event.ts';
+import type { Release } from './release.ts';
+import { Spec } from './spec.ts';
+
+/** A service as its log tells it. */
+export interface Service {
+  readonly name: string;
+  /** The number of events that are folded in. */
+  readonly version: number;
+  readonly releases: readonly Release[];
+  readonly environments: Readonly<Record<Colour, Environment>>;
+  readonly live: Colour | null;
+  /** The newest epoch that was given out. */
+  readonly epoch: number;
+  readonly deployments: readonly Deployment[];
+}
+
+/** An event that cannot follow what the log says. It is never written: the writer folds first. */
+export class ImpossibleEvent extends Error {
+  override readonly name = 'ImpossibleEvent';
+  constructor(event: ServiceEvent, why: string) {
+    super(`${event.type} cannot follow: ${why}`);
+  }
+}
+
+export const newService = (name: string): Service => ({
+  name,
+  version: 0,
+  releases: [],
+  environments: { blue: emptyEnvironment('blue'), green: emptyEnvironment('green') },
+  live: null,
+  epoch: 0,
+  deployments: [],
+});
+
+/** The deployment that is under way, if one is. */
+export const current = (service: Service): Deployment | undefined => {
+  const last = service.deployments.at(-1);
+  return last && underWay(last) ? last : undefined;
+};
+
+export const releaseOf = (service: Service, number: number): Release | undefined => service.releases[number - 1];
+
+export function roleOf(service: Service, colour: Colour): Role {
+  if (service.live === colour) return 'live';
+  const { wasLive, phase } = service.environments[colour];
+  return wasLive && reached(phase, 'healthy') ? 'standby' : 'idle';
+}
+
+/** The side for the next release: the one that is not live. */
+export const nextColour = (service: Service): Colour => (service.live === null ? 'blue' : other(service.live));
+
+/** The releases that must stay on disk: those that an environment holds, and the newest `keep`. */
+export function neededReleases(service: Service, keep: number): number[] {
+  const held = colours.flatMap((colour) => service.environments[colour].release ?? []);
+  const newest = service.releases.slice(-keep).map((release) => release.number);
+  return [...new Set([...held, ...newest])].sort((a, b) => a - b);
+}
+
+/** Folds one more event in. Throws `ImpossibleEvent` where it would break a promise or make no sense. */
+export function fold(service: Service, { event, at, version }: EventRecord): Service {
+  const refuse = (why: string): never => {
+    throw new ImpossibleEvent(event, why);
+  };
+  if (version !== service.version + 1) refuse(`its version is ${version}, expected ${service.version + 1}`);
+  const next = (change: Partial<Service>): Service => ({ ...service, version, ...change });
+
+  const environment = (colour: Colour, change: Partial<Environment>): Service =>
+    next({ environments: { ...service.environments, [colour]: { ...service.environments[colour], ...change } } });
+  const advance = (colour: Colour, release: number, least: Environment['phase'], phase: Environment['phase']): Service => {
+    const now = service.environments[colour];
+    if (now.release !== release) refuse(`${colour} holds ${now.release === null ? 'no release' : `release ${now.release}`}, not ${release}`);
+    if (!reached(now.phase, least)) refuse(`${colour} is ${now.phase}, not yet ${least}`);
+    return environment(colour, reached(now.phase, phase) ? {} : { phase });
+  };
+
+  const deployment = (id: number, change: (deployment: Deployment) => Partial<Deployment>): Service => {
+    const index = id - 1;
+    const found = service.deployments[index] ?? refuse(`there is no deployment ${id}`);
+    return next({ deployments: service.deployments.with(index, { ...found, ...change(found) }) });
+  };
+  const active = (id: number, change: (deployment: Deployment) => Partial<Deployment>): Service =>
+    deployment(id, (found) => (underWay(found) ? change(found) : refuse(`deployment ${id} has ended`)));
+  const step = (id: number, index: number, from: readonly StepState['status'][], change: (state: StepState) => Partial<StepState>): Service =>
+    active(id, ({ steps }) => {
+      const state = steps[index] ?? refuse(`there is no step ${index}`);
+      if (!from.includes(state.status)) refuse(`step ${index} is ${state.status}`);
+      return { steps: steps.with(index, { ...state, ...change(state) }) };
+    });
+
+  switch (event.type) {
+    case 'release-created': {
+      if (event.number !== service.releases.length + 1) refuse(`the next release is ${service.releases.length + 1}`);
+      const { number, version: name, source, base, by } = event;
+      const release = { number, version: name, source, base, by, spec: Spec.parse(event.spec), createdAt: at };
+      return next({ releases: [...service.releases, release] });
+    }
+    case 'deployment-started': {
+      if (current(service)) refuse('another deployment is under way');
+      if (event.deployment !== service.deployments.length + 1) refuse(`the next deployment is ${service.deployments.length + 1}`);
+      if (!releaseOf(service, event.plan.release)) refuse(`there is no release ${event.plan.release}`);
+      const started: Deployment = {
+        id: event.deployment,
+        plan: event.plan,
+        by: event.by,
+        startedAt: at,
+        endedAt: null,
+        status: 'running',
+        steps: event.plan.steps.map((planned) => ({
+          planned,
+          status: 'pending',
+          startedAt: null,
+          endedAt: null,
+          attempts: 0,
+          says: null,
+          error: null,
+        })),
+        abortedBy: null,
+        failure: null,
+        switches: [],
+        measured: {},
+        drain: null,
+        receipt: null,
+      };
+      return next({ deployments: [...service.deployments, started] });
+    }
+    case 'step-started':
+      if (service.deployments[event.deployment - 1]?.status !== 'running') refuse('the deployment is not running');
+      if (service.deployments[event.deployment - 1]?.steps.some(({ status }, index) => index < event.step && status !== 'done')) {
+        refuse('a step before it is not done');
+      }
+      return step(event.deployment, event.step, ['pending', 'running'], (state) => ({
+        status: 'running',
+        startedAt: state.startedAt ?? at,
+        attempts: state.attempts + 1,
+      }));
+    case 'step-done':
+      return step(event.deployment, event.step, ['running'], () => ({ status: 'done', endedAt: at, says: event.says }));
+    case 'step-failed':
+      return step(event.deployment, event.step, ['running'], () => ({ status: 'failed', endedAt: at, error: event.error }));
+    case 'abort-requested':
+      return active(event.deployment, ({ abortedBy }) => ({ abortedBy: abortedBy ?? event.by }));
+    case 'turned-back':
+      return active(event.deployment, () => ({ status: 'turning-back', failure: event.error }));
+    case 'undo-started':
+      if (service.deployments[event.deployment - 1]?.status !== 'turning-back') refuse('the deployment is not turned back');
+      return step(event.deployment, event.step, ['running', 'done', 'failed', 'undoing'], () => ({ status: 'undoing' }));
+    case 'undo-done':
+      return step(event.deployment, event.step, ['undoing'], () => ({ status: 'undone', says: event.says }));
+    case 'undo-failed':
+      return step(event.deployment, event.step, ['undoing'], () => ({ status: 'stuck', error: event.error }));
+    case 'deployment-ended':
+      return active(event.deployment, () => ({ status: event.outcome, endedAt: at }));
+    case 'receipt-recorded':
+      return deployment(event.deployment, () => ({ receipt: event.receipt }));
+
+    case 'environment-prepared': {
+      if (service.live === event.colour) refuse(`${event.colour} is live`);
+      if (!releaseOf(service, event.release)) refuse(`there is no release ${event.release}`);
+      const { release, placement } = event;
+      return environment(event.colour, {
+        ...emptyEnvironment(event.colour),
+        phase: 'prepared',
+        release,
+        placement,
+        lastPlacement: placement,
+      });
+    }
+    case 'environment-shipped':
+      return advance(event.colour, event.release, 'prepared', 'shipped');
+    case 'environment-started':
+      return advance(event.colour, event.release, 'shipped', 'started');
+    case 'environment-healthy':
+      return advance(event.colour, event.release, 'started', 'healthy');
+    case 'environment-verified':
+      return advance(event.colour, event.release, 'healthy', 'verified');
+    case 'environment-kept':
+      if (service.live === event.colour) refuse(`${event.colour} is live`);
+      if (service.environments[event.colour].release !== event.release) refuse(`${event.colour} does not hold release ${event.release}`);
+      return environment(event.colour, { keptUntil: event.until });
+    case 'environment-retired': {
+      if (service.live === event.colour) refuse(`${event.colour} is live`);
+      const { lastPlacement } = service.environments[event.colour];
+      return environment(event.colour, { ...emptyEnvironment(event.colour), lastPlacement });
+    }
+
+    case 'route-ordered':
+      if (event.epoch !== service.epoch + 1) refuse(`the next epoch is ${service.epoch + 1}`);
+      if (!ready(service.environments[event.live])) refuse(`${event.live} is ${service.environments[event.live].phase}, never healthy`);
+      return { ...active(event.deployment, () => ({})), epoch: event.epoch };
+    case 'traffic-switched': {
+      if (event.epoch !== service.epoch) refuse(`the epoch in force is ${service.epoch}`);
+      if (!ready(service.environments[event.to])) refuse(`${event.to} is ${service.environments[event.to].phase}, never healthy`);
+      const { epoch, from, to, switchMs, holdMs, held } = event;
+      const switched = active(event.deployment, ({ switches }) => ({
+        switches: [...switches, { epoch, from, to, at, switchMs, holdMs, held }],
+      }));
+      const to_ = { ...service.environments[to], wasLive: true, keptUntil: null };
+      return { ...switched, live: to, environments: { ...service.environments, [to]: to_ } };
+    }
+    case 'traffic-measured':
+      return deployment(event.deployment, ({ measured }) => ({ measured: { ...measured, [event.moment]: event.counters } }));
+    case 'traffic-drained':
+      return active(event.deployment, () => ({ drain: { colour: event.colour, drainMs: event.drainMs, left: event.left } }));
+  }
+}
+
+/** The service that a whole log tells of. */
+export const replay = (name: string, records: readonly EventRecord[]): Service => records.reduce(fold, newService(name));
