@@ -1,0 +1,68 @@
+/** What the shop sells. Prices are in cents; `tint` is the colour of the tin; `kind` is what the list is filtered by. */
+export const products = [
+  {
+    id: 'assam',
+    kind: 'black',
+    name: 'Assam',
+    price: 890,
+    tint: '#a4583a',
+    taste: 'Malty and strong. Takes milk gladly.',
+  },
+  {
+    id: 'sencha',
+    kind: 'green',
+    name: 'Sencha',
+    price: 1150,
+    tint: '#5c9456',
+    taste: 'Fresh grass after rain, and a little sea.',
+  },
+  {
+    id: 'earl-grey',
+    kind: 'black',
+    name: 'Earl Grey',
+    price: 940,
+    tint: '#6478a8',
+    taste: 'Black tea with the oil of bergamot.',
+  },
+  {
+    id: 'rooibos',
+    kind: 'herbal',
+    name: 'Rooibos',
+    price: 720,
+    tint: '#cc6434',
+    taste: 'Red, round and free of caffeine.',
+  },
+  {
+    id: 'oolong',
+    kind: 'green',
+    name: 'Oolong',
+    price: 1490,
+    tint: '#928a4c',
+    taste: 'Between green and black: orchids and toast.',
+  },
+  {
+    id: 'mint',
+    kind: 'herbal',
+    name: 'Mint',
+    price: 640,
+    tint: '#479c86',
+    taste: 'Cool, clear and good at any hour.',
+  },
+  {
+    id: 'chamomile',
+    kind: 'herbal',
+    name: 'Chamomile',
+    price: 680,
+    tint: '#d3a93c',
+    taste: 'Apple and honey, for the end of the day.',
+  },
+  {
+    id: 'gunpowder',
+    kind: 'green',
+    name: 'Gunpowder',
+    price: 830,
+    tint: '#48665a',
+    taste: 'Rolled leaves with a breath of smoke.',
+  },
+];
+export const kinds = ['black', 'green', 'herbal'];
