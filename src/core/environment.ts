@@ -38,7 +38,8 @@ export const emptyEnvironment = (colour: Colour): Environment => ({
 });
 
 /** Whether `phase` is at least `least`. */
-export const reached = (phase: Phase, least: Phase): boolean => phases.indexOf(phase) >= phases.indexOf(least);
+export const reached = (phase: Phase, least: Phase): boolean =>
+  phases.indexOf(phase) >= phases.indexOf(least);
 
 /** Whether it may be given traffic: its release has been healthy since it was started. */
 export const ready = (environment: Environment): boolean => reached(environment.phase, 'healthy');

@@ -37,6 +37,7 @@ export const errorTable = {
   'disk-full': { exit: 8, title: 'There is no room on the disk' },
   'store-locked': { exit: 8, title: 'The store is in use by another program' },
   'store-damaged': { exit: 8, title: 'The store is damaged' },
+  'store-newer': { exit: 8, title: 'A newer Cutover wrote the store' },
   'state-damaged': { exit: 8, title: 'A state file is damaged' },
   'io-failed': { exit: 8, title: 'The disk or the system refused an operation' },
   'request-invalid': { exit: 2, title: 'The request is wrong' },
@@ -46,7 +47,11 @@ export const errorTable = {
 export type ErrorCode = keyof typeof errorTable;
 
 /** What an error carries beyond its message: the tail of a log, the list of problems, the epoch that was found. */
-export type ErrorDetail = { readonly log?: readonly string[]; readonly problems?: readonly string[]; readonly [key: string]: unknown };
+export type ErrorDetail = {
+  readonly log?: readonly string[];
+  readonly problems?: readonly string[];
+  readonly [key: string]: unknown;
+};
 
 /**
  * An error for a person. The message names the subject, what was expected and what was found; `next` says what to do.
@@ -57,7 +62,11 @@ export class CutoverError extends Error {
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly options: { readonly next?: string; readonly detail?: ErrorDetail; readonly cause?: unknown } = {},
+    readonly options: {
+      readonly next?: string;
+      readonly detail?: ErrorDetail;
+      readonly cause?: unknown;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
   }
@@ -81,7 +90,15 @@ export interface ErrorRecord {
 export function errorRecord(thrown: unknown): ErrorRecord {
   if (thrown instanceof CutoverError) {
     const { code, message, next, options } = thrown;
-    return { code, message, ...(next === undefined ? {} : { next }), ...(options.detail ? { detail: options.detail } : {}) };
+    return {
+      code,
+      message,
+      ...(next === undefined ? {} : { next }),
+      ...(options.detail ? { detail: options.detail } : {}),
+    };
   }
-  return { code: 'internal', message: thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown) };
+  return {
+    code: 'internal',
+    message: thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown),
+  };
 }

@@ -78,7 +78,13 @@ export const ServiceEvent = z.discriminatedUnion('type', [
     held: z.number(),
   }),
   z.object({ type: z.literal('traffic-measured'), deployment, moment: Moment, counters: Counters }),
-  z.object({ type: z.literal('traffic-drained'), deployment, colour: Colour, drainMs: z.number(), left: z.number() }),
+  z.object({
+    type: z.literal('traffic-drained'),
+    deployment,
+    colour: Colour,
+    drainMs: z.number(),
+    left: z.number(),
+  }),
 ]);
 export type ServiceEvent = z.infer<typeof ServiceEvent>;
 

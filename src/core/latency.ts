@@ -24,7 +24,17 @@ export function bucketLimitUs(bucket: number): number {
 }
 
 /** Sparse form for the wire and the log: pairs of bucket and count. */
-export const Histogram = z.array(z.tuple([z.int().min(0).max(bucketCount - 1), z.number()])).max(bucketCount);
+export const Histogram = z
+  .array(
+    z.tuple([
+      z
+        .int()
+        .min(0)
+        .max(bucketCount - 1),
+      z.number(),
+    ]),
+  )
+  .max(bucketCount);
 export type Histogram = z.infer<typeof Histogram>;
 
 export function sparse(counts: ArrayLike<number>): Histogram {

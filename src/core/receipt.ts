@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { Colour } from './colour.ts';
 
-const latency = z.object({ requests: z.number(), p50Ms: z.number().nullable(), p99Ms: z.number().nullable() });
+const latency = z.object({
+  requests: z.number(),
+  p50Ms: z.number().nullable(),
+  p99Ms: z.number().nullable(),
+});
 
 /** What went through one environment during a deployment. */
 export const SideReceipt = z.object({
@@ -35,7 +39,14 @@ export const Receipt = z.object({
   /** Before the switch, from the switch until the dust has settled, and from then to the end. */
   latency: z.object({ before: latency, during: latency, after: latency }).nullable(),
   switch: z
-    .object({ from: Colour.nullable(), to: Colour, epoch: z.int(), at: z.number(), switchMs: z.number(), holdMs: z.number() })
+    .object({
+      from: Colour.nullable(),
+      to: Colour,
+      epoch: z.int(),
+      at: z.number(),
+      switchMs: z.number(),
+      holdMs: z.number(),
+    })
     .nullable(),
   /** The switch back, if the deployment was taken back after its switch. */
   switchBack: z.object({ to: Colour, epoch: z.int(), at: z.number(), switchMs: z.number() }).nullable(),

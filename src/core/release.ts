@@ -4,7 +4,14 @@ import type { Spec } from './spec.ts';
 /** Where the artifact of a release comes from. Paths are absolute. */
 export const Source = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('directory'), path: z.string() }),
-  z.object({ kind: z.literal('archive'), path: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/).optional() }),
+  z.object({
+    kind: z.literal('archive'),
+    path: z.string(),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional(),
+  }),
   z.object({ kind: z.literal('git'), repository: z.string(), revision: z.string() }),
 ]);
 export type Source = z.infer<typeof Source>;

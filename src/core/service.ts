@@ -42,7 +42,8 @@ export const current = (service: Service): Deployment | undefined => {
   return last && underWay(last) ? last : undefined;
 };
 
-export const releaseOf = (service: Service, number: number): Release | undefined => service.releases[number - 1];
+export const releaseOf = (service: Service, number: number): Release | undefined =>
+  service.releases[number - 1];
 
 export function roleOf(service: Service, colour: Colour): Role {
   if (service.live === colour) return 'live';
@@ -51,7 +52,8 @@ export function roleOf(service: Service, colour: Colour): Role {
 }
 
 /** The side for the next release: the one that is not live. */
-export const nextColour = (service: Service): Colour => (service.live === null ? 'blue' : other(service.live));
+export const nextColour = (service: Service): Colour =>
+  service.live === null ? 'blue' : other(service.live);
 
 /** The releases that must stay on disk: those that an environment holds, and the newest `keep`. */
 export function neededReleases(service: Service, keep: number): number[] {
@@ -69,10 +71,20 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
   const next = (change: Partial<Service>): Service => ({ ...service, version, ...change });
 
   const environment = (colour: Colour, change: Partial<Environment>): Service =>
-    next({ environments: { ...service.environments, [colour]: { ...service.environments[colour], ...change } } });
-  const advance = (colour: Colour, release: number, least: Environment['phase'], phase: Environment['phase']): Service => {
+    next({
+      environments: { ...service.environments, [colour]: { ...service.environments[colour], ...change } },
+    });
+  const advance = (
+    colour: Colour,
+    release: number,
+    least: Environment['phase'],
+    phase: Environment['phase'],
+  ): Service => {
     const now = service.environments[colour];
-    if (now.release !== release) refuse(`${colour} holds ${now.release === null ? 'no release' : `release ${now.release}`}, not ${release}`);
+    if (now.release !== release)
+      refuse(
+        `${colour} holds ${now.release === null ? 'no release' : `release ${now.release}`}, not ${release}`,
+      );
     if (!reached(now.phase, least)) refuse(`${colour} is ${now.phase}, not yet ${least}`);
     return environment(colour, reached(now.phase, phase) ? {} : { phase });
   };
@@ -84,7 +96,12 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
   };
   const active = (id: number, change: (deployment: Deployment) => Partial<Deployment>): Service =>
     deployment(id, (found) => (underWay(found) ? change(found) : refuse(`deployment ${id} has ended`)));
-  const step = (id: number, index: number, from: readonly StepState['status'][], change: (state: StepState) => Partial<StepState>): Service =>
+  const step = (
+    id: number,
+    index: number,
+    from: readonly StepState['status'][],
+    change: (state: StepState) => Partial<StepState>,
+  ): Service =>
     active(id, ({ steps }) => {
       const state = steps[index] ?? refuse(`there is no step ${index}`);
       if (!from.includes(state.status)) refuse(`step ${index} is ${state.status}`);
@@ -93,14 +110,24 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
 
   switch (event.type) {
     case 'release-created': {
-      if (event.number !== service.releases.length + 1) refuse(`the next release is ${service.releases.length + 1}`);
+      if (event.number !== service.releases.length + 1)
+        refuse(`the next release is ${service.releases.length + 1}`);
       const { number, version: name, source, base, by } = event;
-      const release = { number, version: name, source, base, by, spec: Spec.parse(event.spec), createdAt: at };
+      const release = {
+        number,
+        version: name,
+        source,
+        base,
+        by,
+        spec: Spec.parse(event.spec),
+        createdAt: at,
+      };
       return next({ releases: [...service.releases, release] });
     }
     case 'deployment-started': {
       if (current(service)) refuse('another deployment is under way');
-      if (event.deployment !== service.deployments.length + 1) refuse(`the next deployment is ${service.deployments.length + 1}`);
+      if (event.deployment !== service.deployments.length + 1)
+        refuse(`the next deployment is ${service.deployments.length + 1}`);
       if (!releaseOf(service, event.plan.release)) refuse(`there is no release ${event.plan.release}`);
       const started: Deployment = {
         id: event.deployment,
@@ -128,8 +155,13 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       return next({ deployments: [...service.deployments, started] });
     }
     case 'step-started':
-      if (service.deployments[event.deployment - 1]?.status !== 'running') refuse('the deployment is not running');
-      if (service.deployments[event.deployment - 1]?.steps.some(({ status }, index) => index < event.step && status !== 'done')) {
+      if (service.deployments[event.deployment - 1]?.status !== 'running')
+        refuse('the deployment is not running');
+      if (
+        service.deployments[event.deployment - 1]?.steps.some(
+          ({ status }, index) => index < event.step && status !== 'done',
+        )
+      ) {
         refuse('a step before it is not done');
       }
       return step(event.deployment, event.step, ['pending', 'running'], (state) => ({
@@ -138,16 +170,27 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         attempts: state.attempts + 1,
       }));
     case 'step-done':
-      return step(event.deployment, event.step, ['running'], () => ({ status: 'done', endedAt: at, says: event.says }));
+      return step(event.deployment, event.step, ['running'], () => ({
+        status: 'done',
+        endedAt: at,
+        says: event.says,
+      }));
     case 'step-failed':
-      return step(event.deployment, event.step, ['running'], () => ({ status: 'failed', endedAt: at, error: event.error }));
+      return step(event.deployment, event.step, ['running'], () => ({
+        status: 'failed',
+        endedAt: at,
+        error: event.error,
+      }));
     case 'abort-requested':
       return active(event.deployment, ({ abortedBy }) => ({ abortedBy: abortedBy ?? event.by }));
     case 'turned-back':
       return active(event.deployment, () => ({ status: 'turning-back', failure: event.error }));
     case 'undo-started':
-      if (service.deployments[event.deployment - 1]?.status !== 'turning-back') refuse('the deployment is not turned back');
-      return step(event.deployment, event.step, ['running', 'done', 'failed', 'undoing'], () => ({ status: 'undoing' }));
+      if (service.deployments[event.deployment - 1]?.status !== 'turning-back')
+        refuse('the deployment is not turned back');
+      return step(event.deployment, event.step, ['running', 'done', 'failed', 'undoing'], () => ({
+        status: 'undoing',
+      }));
     case 'undo-done':
       return step(event.deployment, event.step, ['undoing'], () => ({ status: 'undone', says: event.says }));
     case 'undo-failed':
@@ -179,7 +222,8 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       return advance(event.colour, event.release, 'healthy', 'verified');
     case 'environment-kept':
       if (service.live === event.colour) refuse(`${event.colour} is live`);
-      if (service.environments[event.colour].release !== event.release) refuse(`${event.colour} does not hold release ${event.release}`);
+      if (service.environments[event.colour].release !== event.release)
+        refuse(`${event.colour} does not hold release ${event.release}`);
       return environment(event.colour, { keptUntil: event.until });
     case 'environment-retired': {
       if (service.live === event.colour) refuse(`${event.colour} is live`);
@@ -189,11 +233,13 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
 
     case 'route-ordered':
       if (event.epoch !== service.epoch + 1) refuse(`the next epoch is ${service.epoch + 1}`);
-      if (!ready(service.environments[event.live])) refuse(`${event.live} is ${service.environments[event.live].phase}, never healthy`);
+      if (!ready(service.environments[event.live]))
+        refuse(`${event.live} is ${service.environments[event.live].phase}, never healthy`);
       return { ...active(event.deployment, () => ({})), epoch: event.epoch };
     case 'traffic-switched': {
       if (event.epoch !== service.epoch) refuse(`the epoch in force is ${service.epoch}`);
-      if (!ready(service.environments[event.to])) refuse(`${event.to} is ${service.environments[event.to].phase}, never healthy`);
+      if (!ready(service.environments[event.to]))
+        refuse(`${event.to} is ${service.environments[event.to].phase}, never healthy`);
       const { epoch, from, to, switchMs, holdMs, held } = event;
       const switched = active(event.deployment, ({ switches }) => ({
         switches: [...switches, { epoch, from, to, at, switchMs, holdMs, held }],
@@ -202,11 +248,16 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       return { ...switched, live: to, environments: { ...service.environments, [to]: to_ } };
     }
     case 'traffic-measured':
-      return deployment(event.deployment, ({ measured }) => ({ measured: { ...measured, [event.moment]: event.counters } }));
+      return deployment(event.deployment, ({ measured }) => ({
+        measured: { ...measured, [event.moment]: event.counters },
+      }));
     case 'traffic-drained':
-      return active(event.deployment, () => ({ drain: { colour: event.colour, drainMs: event.drainMs, left: event.left } }));
+      return active(event.deployment, () => ({
+        drain: { colour: event.colour, drainMs: event.drainMs, left: event.left },
+      }));
   }
 }
 
 /** The service that a whole log tells of. */
-export const replay = (name: string, records: readonly EventRecord[]): Service => records.reduce(fold, newService(name));
+export const replay = (name: string, records: readonly EventRecord[]): Service =>
+  records.reduce(fold, newService(name));

@@ -2,14 +2,15 @@ import { z } from 'zod';
 import { AddressText } from './address.ts';
 import { Duration } from './duration.ts';
 
-const name = z
-  .string()
-  .regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, {
-    error: 'expected a name of lower-case letters, digits and dashes, at most 40, not beginning or ending with a dash',
-  });
+const name = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, {
+  error:
+    'expected a name of lower-case letters, digits and dashes, at most 40, not beginning or ending with a dash',
+});
 
 const argv = z
-  .array(z.string().min(1).max(4096), { error: 'expected a list of words, the program first, e.g. [node, server.js]' })
+  .array(z.string().min(1).max(4096), {
+    error: 'expected a list of words, the program first, e.g. [node, server.js]',
+  })
   .min(1, { error: 'expected a list of words, the program first, e.g. [node, server.js]' })
   .max(256)
   .describe('The program and its arguments, as a list: no shell reads it.');
@@ -21,10 +22,14 @@ const variables = z
       z.string(),
       z.number().transform(String),
       z.boolean().transform(String),
-      z.strictObject({ file: z.string().min(1) }).describe('Read from a file when the instance starts; for secrets.'),
+      z
+        .strictObject({ file: z.string().min(1) })
+        .describe('Read from a file when the instance starts; for secrets.'),
     ]),
   )
-  .describe('Environment variables. A value `{file: PATH}` is read when an instance starts and is never recorded.');
+  .describe(
+    'Environment variables. A value `{file: PATH}` is read when an instance starts and is never recorded.',
+  );
 
 const HttpCheck = z.strictObject({
   path: z.string().startsWith('/', { error: 'expected a path that begins with /' }).default('/'),
@@ -32,8 +37,12 @@ const HttpCheck = z.strictObject({
   status: z
     .union([z.int().min(100).max(599), z.string().regex(/^[1-5](xx|\d\d)(-[1-5]\d\d)?$/)])
     .default('2xx')
-    .describe('A status such as 200, a class such as 2xx, or a range such as 200-399. Redirects are not followed.'),
-  headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), z.string().regex(/^[^\r\n\0]*$/)).default({}),
+    .describe(
+      'A status such as 200, a class such as 2xx, or a range such as 200-399. Redirects are not followed.',
+    ),
+  headers: z
+    .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), z.string().regex(/^[^\r\n\0]*$/))
+    .default({}),
   contains: z.string().optional().describe('Text that the body must contain.'),
 });
 
@@ -42,7 +51,9 @@ const checkKind = {
   tcp: z.literal(true).optional().describe('The address accepts a connection.'),
   command: argv
     .optional()
-    .describe('Exits 0. It runs in the release with CUTOVER_ADDRESS, CUTOVER_URL, HOST and PORT in its environment.'),
+    .describe(
+      'Exits 0. It runs in the release with CUTOVER_ADDRESS, CUTOVER_URL, HOST and PORT in its environment.',
+    ),
 };
 const oneKind = (check: { http?: unknown; tcp?: unknown; command?: unknown }): boolean =>
   [check.http, check.tcp, check.command].filter((kind) => kind !== undefined).length === 1;
@@ -54,8 +65,18 @@ export const Health = z
     interval: Duration.default(250).describe('Between two probes of an instance.'),
     timeout: Duration.default(2000).describe('For one probe.'),
     startPeriod: Duration.default(30_000).describe('How long an instance may take to become healthy.'),
-    healthy: z.int().min(1).max(100).default(1).describe('Good probes in a row that make an instance healthy.'),
-    unhealthy: z.int().min(1).max(100).default(3).describe('Bad probes in a row that make it unhealthy again.'),
+    healthy: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(1)
+      .describe('Good probes in a row that make an instance healthy.'),
+    unhealthy: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(3)
+      .describe('Bad probes in a row that make it unhealthy again.'),
   })
   .refine(oneKind, oneKindError);
 export type Health = z.infer<typeof Health>;
@@ -74,11 +95,19 @@ export type Check = z.infer<typeof Check>;
 export const Layer = z.strictObject({
   command: argv,
   instances: z.int().min(1).max(64).default(1),
-  port: z.union([z.int().min(1).max(65535), z.literal('auto')]).default('auto').describe('The first instance’s port; the others follow it.'),
+  port: z
+    .union([z.int().min(1).max(65535), z.literal('auto')])
+    .default('auto')
+    .describe('The first instance’s port; the others follow it.'),
   variables: variables.default({}),
-  health: Health.default({ tcp: true, interval: 250, timeout: 2000, startPeriod: 30_000, healthy: 1, unhealthy: 3 }).describe(
-    'When an instance counts as healthy. Without it: it accepts a TCP connection.',
-  ),
+  health: Health.default({
+    tcp: true,
+    interval: 250,
+    timeout: 2000,
+    startPeriod: 30_000,
+    healthy: 1,
+    unhealthy: 3,
+  }).describe('When an instance counts as healthy. Without it: it accepts a TCP connection.'),
   stop: z
     .strictObject({
       signal: z.enum(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']).default('SIGTERM'),
@@ -87,7 +116,9 @@ export const Layer = z.strictObject({
     .default({ signal: 'SIGTERM', grace: 10_000 }),
   restart: z
     .strictObject({
-      backoff: Duration.default(500).describe('Before the first restart of a crashed instance; doubles each time.'),
+      backoff: Duration.default(500).describe(
+        'Before the first restart of a crashed instance; doubles each time.',
+      ),
       max: Duration.default(30_000).describe('The longest wait between restarts.'),
     })
     .default({ backoff: 500, max: 30_000 }),
@@ -123,20 +154,35 @@ export const Spec = z
         addresses: z
           .enum(['ip', 'port'])
           .default('ip')
-          .describe('`ip`: each colour has an IP address of its own (127.0.x.y, Linux only; elsewhere as `port`). `port`: 127.0.0.1 and a port.'),
+          .describe(
+            '`ip`: each colour has an IP address of its own (127.0.x.y, Linux only; elsewhere as `port`). `port`: 127.0.0.1 and a port.',
+          ),
       })
       .default({ driver: 'process', addresses: 'ip' }),
     release: z
       .strictObject({
-        from: z.string().min(1).default('.').describe('A directory, a .tar, .tar.gz or .tgz archive, or git:REVISION, relative to the spec.'),
-        exclude: z.array(z.string().min(1)).default([]).describe('Paths in a directory that are not shipped. `.git` and `.cutover` never are.'),
-        build: z.array(argv).max(32).default([]).describe('Commands run in the release before it is sealed, e.g. [[npm, ci]].'),
+        from: z
+          .string()
+          .min(1)
+          .default('.')
+          .describe('A directory, a .tar, .tar.gz or .tgz archive, or git:REVISION, relative to the spec.'),
+        exclude: z
+          .array(z.string().min(1))
+          .default([])
+          .describe('Paths in a directory that are not shipped. `.git` and `.cutover` never are.'),
+        build: z
+          .array(argv)
+          .max(32)
+          .default([])
+          .describe('Commands run in the release before it is sealed, e.g. [[npm, ci]].'),
       })
       .default({ from: '.', exclude: [], build: [] }),
     environments: z
       .strictObject({
         variables: variables.default({}).describe('For every layer of both environments.'),
-        layers: z.record(name, Layer).refine((layers) => Object.keys(layers).length > 0, { error: 'expected at least one layer' }),
+        layers: z
+          .record(name, Layer)
+          .refine((layers) => Object.keys(layers).length > 0, { error: 'expected at least one layer' }),
         blue: Overrides.default({ variables: {} }),
         green: Overrides.default({ variables: {} }),
       })
@@ -144,25 +190,53 @@ export const Spec = z
     strategy: z
       .strictObject({
         kind: z.enum(['blue-green']).default('blue-green'),
-        drain: Duration.default(30_000).describe('How long the old side may take to finish what it has begun.'),
-        bake: Duration.default(5000).describe('How long the new side is watched after the switch, ready to roll back.'),
+        drain: Duration.default(30_000).describe(
+          'How long the old side may take to finish what it has begun.',
+        ),
+        bake: Duration.default(5000).describe(
+          'How long the new side is watched after the switch, ready to roll back.',
+        ),
       })
       .default({ kind: 'blue-green', drain: 30_000, bake: 5000 }),
-    checks: z.array(Check).max(100).default([]).describe('Verify: must hold on the new side before the switch.'),
+    checks: z
+      .array(Check)
+      .max(100)
+      .default([])
+      .describe('Verify: must hold on the new side before the switch.'),
     keep: Duration.default(3_600_000).describe('How long the old side is kept hot for the way back.'),
-    keepReleases: z.int().min(2).max(1000).default(5).describe('Releases kept on disk; those that a rollback needs always are.'),
+    keepReleases: z
+      .int()
+      .min(2)
+      .max(1000)
+      .default(5)
+      .describe('Releases kept on disk; those that a rollback needs always are.'),
   })
   .superRefine((spec, context) => {
     const layers = Object.keys(spec.environments.layers);
     const { layer } = spec.router;
     if (layer !== undefined && !layers.includes(layer)) {
-      context.addIssue({ code: 'custom', path: ['router', 'layer'], input: layer, message: `expected one of the layers: ${layers.join(', ')}` });
+      context.addIssue({
+        code: 'custom',
+        path: ['router', 'layer'],
+        input: layer,
+        message: `expected one of the layers: ${layers.join(', ')}`,
+      });
     } else if (layer === undefined && layers.length > 1 && !layers.includes('web')) {
-      context.addIssue({ code: 'custom', path: ['router'], input: spec.router, message: `expected \`layer\`, one of ${layers.join(', ')}, since there are several and none is named web` });
+      context.addIssue({
+        code: 'custom',
+        path: ['router'],
+        input: spec.router,
+        message: `expected \`layer\`, one of ${layers.join(', ')}, since there are several and none is named web`,
+      });
     }
     const { listen, preview } = spec.router;
     if (preview && listen.port !== 0 && preview.port === listen.port && preview.host === listen.host) {
-      context.addIssue({ code: 'custom', path: ['router', 'preview'], input: preview, message: 'expected an address that differs from router.listen' });
+      context.addIssue({
+        code: 'custom',
+        path: ['router', 'preview'],
+        input: preview,
+        message: 'expected an address that differs from router.listen',
+      });
     }
   });
 export type Spec = z.infer<typeof Spec>;

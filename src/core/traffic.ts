@@ -43,7 +43,13 @@ export const SideCounters = z.object({
   /** Requests sent to this side, upgrades among them. */
   requests: z.number(),
   /** Whole responses by class. */
-  status: z.object({ '1xx': z.number(), '2xx': z.number(), '3xx': z.number(), '4xx': z.number(), '5xx': z.number() }),
+  status: z.object({
+    '1xx': z.number(),
+    '2xx': z.number(),
+    '3xx': z.number(),
+    '4xx': z.number(),
+    '5xx': z.number(),
+  }),
   /** By `FailureCause`. */
   failed: perCause,
   /** Requests whose client went away before the response was whole: not failures of ours. */
@@ -89,7 +95,11 @@ export const emptySide = (): SideCounters => ({
   latency: [],
 });
 
-function combineCounts(a: Record<string, number>, b: Record<string, number>, sign: 1 | -1): Record<string, number> {
+function combineCounts(
+  a: Record<string, number>,
+  b: Record<string, number>,
+  sign: 1 | -1,
+): Record<string, number> {
   const sum: Record<string, number> = { ...a };
   for (const [key, count] of Object.entries(b)) sum[key] = (sum[key] ?? 0) + sign * count;
   return sum;
@@ -120,7 +130,8 @@ export function combineSides(a: SideCounters, b: SideCounters, sign: 1 | -1): Si
 }
 
 /** Requests that failed on this side, whatever the cause. */
-export const failures = (side: SideCounters): number => Object.values(side.failed).reduce((sum, n) => sum + n, 0);
+export const failures = (side: SideCounters): number =>
+  Object.values(side.failed).reduce((sum, n) => sum + n, 0);
 
 /** What a router answers when a route is in force everywhere. */
 export const Applied = z.object({

@@ -1,0 +1,98 @@
+import { colours, type Colour } from './colour.ts';
+import type { Deployment } from './deployment.ts';
+import { quantileMs, samples, type Histogram } from './latency.ts';
+import { combine } from './latency.ts';
+import type { Receipt, SideReceipt } from './receipt.ts';
+import { releaseOf, type Service } from './service.ts';
+import { combineSides, emptySide, failures, type Counters } from './traffic.ts';
+
+const between = (from: Counters, to: Counters, colour: Colour) => combineSides(to[colour], from[colour], -1);
+
+function latencyBetween(
+  from: Counters | undefined,
+  to: Counters | undefined,
+): { requests: number; p50Ms: number | null; p99Ms: number | null } {
+  if (!from || !to || from.bootId !== to.bootId) return { requests: 0, p50Ms: null, p99Ms: null };
+  const all = colours
+    .map((colour) => between(from, to, colour).latency)
+    .reduce<Histogram>((sum, each) => combine(sum, each, 1), []);
+  return { requests: samples(all), p50Ms: quantileMs(all, 0.5), p99Ms: quantileMs(all, 0.99) };
+}
+
+/** The receipt of a deployment that has ended: what the router counted between its beginning and its end. */
+export function receiptOf(service: Service, deployment: Deployment): Receipt {
+  const { measured, switches, steps } = deployment;
+  const { start, end } = measured;
+  const gaps: string[] = [];
+  const moments = [start, measured.switch, measured.settled, end].filter(
+    (counters) => counters !== undefined,
+  );
+  if (!end) gaps.push('the router did not answer at the end');
+  if (new Set(moments.map(({ bootId }) => bootId)).size > 1)
+    gaps.push('the proxy was restarted in between: counts are from its last start on');
+
+  const side = (colour: Colour): SideReceipt => {
+    // Without a count from the beginning, the router did not know the service yet: all that it has counted is ours.
+    const base = start && end && start.bootId === end.bootId ? start[colour] : emptySide();
+    const seen = end ? combineSides(end[colour], base, -1) : emptySide();
+    const { requests, failed, held, retried, writes, clientClosed, status } = seen;
+    return {
+      release: service.environments[colour].release,
+      requests,
+      failed,
+      held,
+      retried,
+      writes,
+      clientClosed,
+      status,
+    };
+  };
+  const environments = { blue: side('blue'), green: side('green') };
+  const sum = (pick: (each: SideReceipt) => number): number =>
+    pick(environments.blue) + pick(environments.green);
+  const first = switches[0];
+  const back = switches.length > 1 ? switches.at(-1) : undefined;
+  const release = releaseOf(service, deployment.plan.release);
+  return {
+    service: service.name,
+    deployment: deployment.id,
+    kind: deployment.plan.kind,
+    release: deployment.plan.release,
+    version: release?.version ?? '',
+    outcome: deployment.status,
+    by: deployment.by,
+    startedAt: deployment.startedAt,
+    endedAt: deployment.endedAt ?? deployment.startedAt,
+    requests: sum(({ requests }) => requests),
+    failed: sum(({ failed }) => failures({ ...emptySide(), failed })),
+    held: sum(({ held }) => held),
+    retried: sum(({ retried }) => retried),
+    environments,
+    latency: measured.switch
+      ? {
+          before: latencyBetween(start, measured.switch),
+          during: latencyBetween(measured.switch, measured.settled ?? end),
+          after: latencyBetween(measured.settled, end),
+        }
+      : null,
+    switch: first
+      ? {
+          from: first.from,
+          to: first.to,
+          epoch: first.epoch,
+          at: first.at,
+          switchMs: first.switchMs,
+          holdMs: first.holdMs,
+        }
+      : null,
+    switchBack: back ? { to: back.to, epoch: back.epoch, at: back.at, switchMs: back.switchMs } : null,
+    drainMs: deployment.drain?.drainMs ?? null,
+    leftAfterDrain: deployment.drain?.left ?? null,
+    steps: steps.map(({ planned, status, startedAt, endedAt }) => ({
+      kind: planned.kind,
+      status,
+      ms: startedAt === null || endedAt === null ? null : endedAt - startedAt,
+    })),
+    gaps,
+  };
+}

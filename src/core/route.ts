@@ -1,0 +1,36 @@
+import type { Colour } from './colour.ts';
+import { ready } from './environment.ts';
+import { addressesOf } from './placement.ts';
+import { releaseOf, type Service } from './service.ts';
+import { routedLayer } from './spec.ts';
+import type { Route, RoutedSide } from './traffic.ts';
+
+/**
+ * The route that follows from what the log says. A side that was never healthy is empty in it, so nothing can reach it.
+ * Where users reach the service is written in the release that gets the traffic.
+ */
+export function routeOf(service: Service, live: Colour, epoch: number): Route {
+  const side = (colour: Colour): RoutedSide => {
+    const environment = service.environments[colour];
+    const release = environment.release === null ? undefined : releaseOf(service, environment.release);
+    if (!release || !environment.placement || !ready(environment)) return { release: null, instances: [] };
+    return {
+      release: release.number,
+      instances: addressesOf(environment.placement, routedLayer(release.spec)),
+    };
+  };
+  const number = service.environments[live].release;
+  const release = number === null ? undefined : releaseOf(service, number);
+  if (!release) throw new Error(`${live} holds no release`);
+  const { listen, preview, previewHost } = release.spec.router;
+  return {
+    service: service.name,
+    epoch,
+    live,
+    listen,
+    preview: preview ?? null,
+    previewHost: previewHost ?? null,
+    blue: side('blue'),
+    green: side('green'),
+  };
+}

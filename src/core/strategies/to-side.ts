@@ -1,0 +1,72 @@
+import { other, type Colour } from '../colour.ts';
+import { formatAddress } from '../address.ts';
+import { CutoverError } from '../errors.ts';
+import { ready } from '../environment.ts';
+import type { Plan } from '../plan.ts';
+import { releaseOf, roleOf, type Service } from '../service.ts';
+
+/** Traffic to a side that is ready already: no boot, no ship, no wait. */
+function toSide(kind: 'rollback' | 'switch', service: Service, from: Colour, to: Colour): Plan {
+  const back = service.environments[from].release ?? 0;
+  const release = service.environments[to].release ?? 0;
+  const spec = releaseOf(service, release)?.spec;
+  if (!spec) throw new Error(`${to} holds no release`);
+  return {
+    kind,
+    strategy: 'blue-green',
+    release,
+    steps: [
+      { kind: 'switch', from, to, release },
+      { kind: 'drain', colour: from, forMs: spec.strategy.drain },
+      { kind: 'keep', colour: from, release: back, forMs: spec.keep },
+    ],
+    later: [{ kind: 'retire', colour: from, release: back }],
+    notes: [],
+  };
+}
+
+/** The way back to the release before. Throws `nothing-to-roll-back-to` if it is not hot any more. */
+export function rollback(service: Service): Plan {
+  const { live, name } = service;
+  const older =
+    service.releases.length > 1
+      ? 'an older release can be deployed again: cutover history, then cutover deploy --release N'
+      : undefined;
+  const refuse = (why: string): never => {
+    throw new CutoverError(
+      'nothing-to-roll-back-to',
+      `service ${name}: expected a release kept hot for the way back, found ${why}`,
+      older === undefined ? { next: 'cutover status shows both environments' } : { next: older },
+    );
+  };
+  if (live === null) return refuse('that nothing was ever live');
+  const to = other(live);
+  if (roleOf(service, to) !== 'standby') {
+    const { release, phase } = service.environments[to];
+    return refuse(
+      release === null ? `${to} empty` : `release ${release} on ${to} ${phase}, which was never live`,
+    );
+  }
+  return toSide('rollback', service, live, to);
+}
+
+/** Traffic to the named side. Throws `already-live` or `not-ready`. */
+export function switchTo(service: Service, to: Colour): Plan {
+  const { live, name } = service;
+  if (live === to)
+    throw new CutoverError('already-live', `service ${name}: ${to} is live already`, {
+      next: `cutover switch ${other(to)}`,
+    });
+  const environment = service.environments[to];
+  if (live === null || !ready(environment)) {
+    const found =
+      environment.release === null ? 'it empty' : `release ${environment.release} there ${environment.phase}`;
+    const where = environment.placement?.instances[0]?.address;
+    throw new CutoverError(
+      'not-ready',
+      `service ${name}: expected a healthy release on ${to}, found ${found}${where ? ` (${formatAddress(where)})` : ''}`,
+      { next: 'cutover deploy brings a release there' },
+    );
+  }
+  return toSide('switch', service, live, to);
+}

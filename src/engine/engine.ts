@@ -1,0 +1,417 @@
+import type { Colour } from '../core/colour.ts';
+import { other } from '../core/colour.ts';
+import { underWay, type Deployment, type Switched } from '../core/deployment.ts';
+import { CutoverError, errorRecord, type ErrorRecord } from '../core/errors.ts';
+import type { EventRecord, ServiceEvent } from '../core/event.ts';
+import type { Plan } from '../core/plan.ts';
+import type { Release, Source } from '../core/release.ts';
+import { current, newService, releaseOf, type Service } from '../core/service.ts';
+import { Spec, type SpecInput } from '../core/spec.ts';
+import { strategies } from '../core/strategies/index.ts';
+import { retire, nextRetirement } from '../core/strategies/retire.ts';
+import { rollback, switchTo } from '../core/strategies/to-side.ts';
+import type { Verdict } from '../core/verdict.ts';
+import type { Checker } from '../ports/check.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Platform } from '../ports/platform.ts';
+import type { Router } from '../ports/router.ts';
+import type { Lease, Store } from '../ports/store.ts';
+import type { StepContext } from '../steps/step.ts';
+import { Journal, LogUnwritable } from './journal.ts';
+import { deploymentOf, measured, Stopping, walk } from './walk.ts';
+
+/** What the engine is built from. The drivers of a service are those that its newest release names. */
+export interface EngineParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly checker: Checker;
+  readonly platform: (driver: Spec['platform']['driver']) => Platform;
+  readonly router: (driver: Spec['router']['driver']) => Router;
+  readonly lease: () => Lease;
+}
+
+/** What a release is made of, as it was asked for. */
+export interface ReleaseOrder {
+  readonly spec: SpecInput;
+  readonly base: string;
+  readonly source: Source;
+  readonly version: string;
+}
+
+/** Either a new release, or the number of one that exists. */
+export type DeployOrder = { readonly order: ReleaseOrder } | { readonly release: number };
+
+/** Something that is told to those who watch, and not kept. */
+export interface Progress {
+  readonly service: string;
+  readonly deployment: number;
+  readonly text: string;
+}
+
+const retryMs = 1000;
+
+interface Running {
+  readonly id: number;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+interface Entry {
+  readonly journal: Journal;
+  running: Running | null;
+  retirement: AbortController | null;
+  /** Why nothing moves, while the log cannot be written. */
+  halted: ErrorRecord | null;
+}
+
+/** Takes orders, writes plans, walks them: one at a time for each service. */
+export class Engine {
+  readonly #entries = new Map<string, Entry>();
+  readonly #opening = new Map<string, Promise<Entry>>();
+  readonly #progress = new Set<(progress: Progress) => void>();
+  readonly #stop = new AbortController();
+
+  constructor(private readonly parts: EngineParts) {}
+
+  /** Opens every service in the store and goes on with what was under way. */
+  async resume(): Promise<void> {
+    for (const name of await this.parts.store.streams()) {
+      const entry = await this.#open(name);
+      const deployment = current(entry.journal.service);
+      if (deployment) this.#begin(entry, deployment);
+      else this.#scheduleRetirement(entry);
+    }
+  }
+
+  /** The services, sorted by name. */
+  services(): Service[] {
+    return this.#known().map(({ journal }) => journal.service).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Throws `service-unknown`. */
+  service(name: string): Service {
+    return this.#entry(name).journal.service;
+  }
+
+  /** Why a service stands still, if its log cannot be written. */
+  halted(name: string): ErrorRecord | null {
+    return this.#entry(name).halted;
+  }
+
+  /** The plan that `deploy` would walk. Changes nothing. */
+  plan(name: string, order: DeployOrder): Plan {
+    const service = this.#entries.get(name)?.journal.service ?? newService(name);
+    const { release } = releaseFor(service, order, '', this.parts.clock.now());
+    return strategies[release.spec.strategy.kind](service, release);
+  }
+
+  /** Begins to take a release live; resolves when that is on record. Throws `deployment-running`, `release-unknown`. */
+  async deploy(name: string, order: DeployOrder, by: string): Promise<Deployment> {
+    const entry = this.#entries.get(name) ?? (await this.#open(name));
+    return this.#start(entry, by, (service) => {
+      const { release, created } = releaseFor(service, order, by, this.parts.clock.now());
+      return { created, plan: strategies[release.spec.strategy.kind](service, release) };
+    });
+  }
+
+  /**
+   * Takes the traffic back to the side that is kept hot; resolves when it is there (draining goes on). A deployment that is
+   * under way and has switched already is turned back instead, which comes to the same.
+   * Throws `nothing-to-roll-back-to`, `deployment-running`, or what kept the switch from happening.
+   */
+  async rollback(name: string, by: string): Promise<Switched & { deployment: number }> {
+    const entry = this.#entry(name);
+    const running = current(entry.journal.service);
+    const switched = running?.switches.at(-1);
+    if (running && switched && running.plan.kind === 'deploy') {
+      await this.abort(name, by);
+      return this.#switched(entry, running.id, running.switches.length);
+    }
+    const { id } = await this.#start(entry, by, (service) => ({ plan: rollback(service) }));
+    return this.#switched(entry, id, 0);
+  }
+
+  /** Sends the traffic to the named side; resolves when it is there. Throws `already-live`, `not-ready`, `deployment-running`. */
+  async switchTo(name: string, to: Colour, by: string): Promise<Switched & { deployment: number }> {
+    const entry = this.#entry(name);
+    const { id } = await this.#start(entry, by, (service) => ({ plan: switchTo(service, to) }));
+    return this.#switched(entry, id, 0);
+  }
+
+  /** Has the deployment that is under way taken back; resolves when that is on record. Throws `nothing-running`. */
+  async abort(name: string, by: string): Promise<Deployment> {
+    const entry = this.#entry(name);
+    const after = await entry.journal.append((service) => {
+      const deployment = current(service);
+      if (!deployment) {
+        throw new CutoverError('nothing-running', `service ${name}: expected a deployment under way, found none`, {
+          next: 'cutover rollback goes back to the release before; cutover history shows what has ended',
+        });
+      }
+      return [{ type: 'abort-requested', deployment: deployment.id, by }];
+    });
+    const { running } = entry;
+    running?.abort.abort(new CutoverError('aborted', `deployment ${running.id} was aborted by ${by}`));
+    return deploymentOf(after, running?.id ?? after.deployments.length);
+  }
+
+  /** Is going back still safe? Null if there is nothing to go back to. */
+  async verdict(name: string): Promise<Verdict | null> {
+    const { service } = this.#entry(name).journal;
+    const { live } = service;
+    if (live === null) return null;
+    const environment = service.environments[other(live)];
+    if (!environment.wasLive || environment.release === null) return null;
+    const atSwitch = service.deployments.findLast(({ switches }) => switches.at(-1)?.to === live)?.measured.switch;
+    const router = this.#router(service);
+    const now = await measured({ router, service: () => service, report: () => undefined });
+    if (!now || !atSwitch) return { verdict: 'unsafe', why: 'the router was not measured, so the writes since the switch are not known' };
+    const writes = now[live].writes - (now.bootId === atSwitch.bootId ? atSwitch[live].writes : 0);
+    if (writes > 0) return { verdict: 'lossy', writes };
+    if (now.bootId !== atSwitch.bootId) return { verdict: 'unsafe', why: 'the proxy was restarted since the switch, so the writes before are not known' };
+    return { verdict: 'safe' };
+  }
+
+  /** The records of a service after a version. */
+  async records(name: string, afterVersion: number): Promise<readonly EventRecord[]> {
+    this.#entry(name);
+    return this.parts.store.read(name, afterVersion);
+  }
+
+  /** Calls back with every record of a service from now on. Returns how to end it. */
+  watch(name: string, watcher: (records: readonly EventRecord[]) => void): () => void {
+    return this.#entry(name).journal.watch(watcher);
+  }
+
+  /** Calls back with what steps report while they go on. Returns how to end it. */
+  watchProgress(watcher: (progress: Progress) => void): () => void {
+    this.#progress.add(watcher);
+    return () => this.#progress.delete(watcher);
+  }
+
+  platformOf(name: string): Platform {
+    return this.#platform(this.#entry(name).journal.service);
+  }
+
+  routerOf(name: string): Router {
+    return this.#router(this.#entry(name).journal.service);
+  }
+
+  /** Resolves when the deployment has ended. */
+  async ended(name: string, id: number, signal?: AbortSignal): Promise<Deployment> {
+    return this.#entry(name).journal.until((service) => {
+      const deployment = deploymentOf(service, id);
+      return underWay(deployment) ? undefined : deployment;
+    }, signal);
+  }
+
+  /** Stops walking where it stands; what is under way goes on with the next controller. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Stopping('the controller stops'));
+    await Promise.all(
+      [...this.#entries.values()].map(({ running, retirement }) => {
+        retirement?.abort();
+        return running?.done;
+      }),
+    );
+  }
+
+  /** Opens a service once, also when it is asked for twice at the same time. */
+  async #open(name: string): Promise<Entry> {
+    const opening = this.#opening.get(name) ?? this.#read(name);
+    this.#opening.set(name, opening);
+    try {
+      return await opening;
+    } finally {
+      this.#opening.delete(name);
+    }
+  }
+
+  async #read(name: string): Promise<Entry> {
+    const journal = await Journal.open(name, this.parts.store, this.parts.clock, this.parts.lease);
+    const entry: Entry = { journal, running: null, retirement: null, halted: null };
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  /** Those that have a log; one that was only asked for has none. */
+  #known(): Entry[] {
+    return [...this.#entries.values()].filter(({ journal }) => journal.exists);
+  }
+
+  #entry(name: string): Entry {
+    const entry = this.#entries.get(name);
+    if (entry?.journal.exists) return entry;
+    const known = this.#known()
+      .map(({ journal }) => journal.name)
+      .sort();
+    throw new CutoverError('service-unknown', `expected a service that was deployed before, found ${name}, which never was`, {
+      next: known.length > 0 ? `known services: ${known.join(', ')}` : 'cutover deploy makes the first one',
+    });
+  }
+
+  async #start(
+    entry: Entry,
+    by: string,
+    decide: (service: Service) => { plan: Plan; created?: ServiceEvent | null },
+  ): Promise<Deployment> {
+    entry.retirement?.abort();
+    // What the router has counted so far; measured before, since the log is written in one go.
+    const { service } = entry.journal;
+    const start = entry.journal.exists ? await measured({ router: this.#router(service), service: () => service, report: () => undefined }) : null;
+    let after: Service;
+    try {
+      after = await entry.journal.append((now) => {
+        const running = current(now);
+        if (running) throw deploymentRunning(now, running);
+        const { plan, created } = decide(now);
+        const deployment = now.deployments.length + 1;
+        const events: ServiceEvent[] = created ? [created] : [];
+        events.push({ type: 'deployment-started', deployment, plan, by });
+        if (start) events.push({ type: 'traffic-measured', deployment, moment: 'start', counters: start });
+        return events;
+      });
+    } catch (error) {
+      this.#scheduleRetirement(entry);
+      throw error instanceof LogUnwritable && error.cause instanceof CutoverError ? error.cause : error;
+    }
+    const deployment = deploymentOf(after, after.deployments.length);
+    this.#begin(entry, deployment);
+    return deployment;
+  }
+
+  #begin(entry: Entry, { id }: Deployment): void {
+    const abort = new AbortController();
+    const done = this.#walk(entry, id, abort.signal).finally(() => {
+      if (entry.running?.id === id) entry.running = null;
+      if (!entry.halted) this.#scheduleRetirement(entry);
+    });
+    entry.running = { id, abort, done };
+    // An abort that is in the log from before a crash.
+    const { abortedBy } = deploymentOf(entry.journal.service, id);
+    if (abortedBy !== null) abort.abort(new CutoverError('aborted', `deployment ${id} was aborted by ${abortedBy}`));
+  }
+
+  /** Walks until the end; where the log cannot be written for the moment, waits and goes on. */
+  async #walk(entry: Entry, id: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.parts;
+    for (;;) {
+      try {
+        await walk(entry.journal, id, (deployment) => this.#context(entry, deployment, signal));
+        return;
+      } catch (thrown) {
+        if (thrown instanceof Stopping) return;
+        const cause = thrown instanceof LogUnwritable ? thrown.cause : thrown;
+        entry.halted = errorRecord(cause);
+        this.#report({ service: entry.journal.name, deployment: id, text: `halted: ${entry.halted.message}` });
+        if (entry.halted.code === 'lease-lost') return;
+      }
+      try {
+        await clock.sleep(retryMs, this.#stop.signal);
+        await entry.journal.reload();
+        entry.halted = null;
+      } catch (thrown) {
+        if (thrown instanceof Stopping) return;
+        entry.halted = errorRecord(thrown);
+      }
+    }
+  }
+
+  #context(entry: Entry, deployment: Deployment, signal: AbortSignal): StepContext {
+    const { journal } = entry;
+    const { checker, clock } = this.parts;
+    // What is taken back is no longer cut short by the abort that began it, only by the end of the controller.
+    const heeded = deployment.status === 'turning-back' ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+    return {
+      deployment: deployment.id,
+      service: () => journal.service,
+      release: (number) => existing(journal.service, number),
+      environment: (colour) => ({ service: journal.name, colour }),
+      platform: this.#platform(journal.service),
+      router: this.#router(journal.service),
+      checker,
+      clock,
+      signal: heeded,
+      record: async (...events) => {
+        await journal.append(() => events);
+      },
+      report: (text) => this.#report({ service: journal.name, deployment: deployment.id, text }),
+    };
+  }
+
+  #report(progress: Progress): void {
+    for (const watcher of [...this.#progress]) watcher(progress);
+  }
+
+  async #switched(entry: Entry, id: number, before: number): Promise<Switched & { deployment: number }> {
+    const found = await entry.journal.until((service) => {
+      const deployment = deploymentOf(service, id);
+      const switched = deployment.switches[before];
+      if (switched) return { switched };
+      if (deployment.status === 'running') return undefined;
+      return deployment.failure && before === 0 ? { failure: deployment.failure } : underWay(deployment) ? undefined : { failure: deployment.failure };
+    });
+    if ('switched' in found) return { ...found.switched, deployment: id };
+    const { code, message, next, detail } = found.failure ?? { code: 'internal', message: `deployment ${id} ended without a switch` };
+    throw new CutoverError(code, message, { ...(next === undefined ? {} : { next }), ...(detail ? { detail } : {}) });
+  }
+
+  #scheduleRetirement(entry: Entry): void {
+    entry.retirement?.abort();
+    entry.retirement = null;
+    const due = nextRetirement(entry.journal.service);
+    if (!due || this.#stop.signal.aborted) return;
+    const timer = new AbortController();
+    entry.retirement = timer;
+    const { clock } = this.parts;
+    clock
+      .sleep(Math.max(0, due.at - clock.now()), timer.signal)
+      .then(async () => {
+        if (timer.signal.aborted) return;
+        await this.#start(entry, 'keep time', () => ({ plan: retire(due.colour, due.release) }));
+      })
+      .catch((thrown: unknown) => {
+        if (timer.signal.aborted) return;
+        this.#report({ service: entry.journal.name, deployment: 0, text: `the side that is kept was not retired: ${errorRecord(thrown).message}` });
+      });
+  }
+
+  #platform(service: Service): Platform {
+    return this.parts.platform(service.releases.at(-1)?.spec.platform.driver ?? 'process');
+  }
+
+  #router(service: Service): Router {
+    return this.parts.router(service.releases.at(-1)?.spec.router.driver ?? 'embedded');
+  }
+}
+
+function releaseFor(
+  service: Service,
+  order: DeployOrder,
+  by: string,
+  now: number,
+): { release: Release; created: ServiceEvent | null } {
+  if ('release' in order) return { release: existing(service, order.release), created: null };
+  const { spec, base, source, version } = order.order;
+  const number = service.releases.length + 1;
+  const created: ServiceEvent = { type: 'release-created', number, version, source, base, spec, by };
+  return { release: { number, version, source, base, spec: Spec.parse(spec), createdAt: now, by }, created };
+}
+
+function existing(service: Service, number: number): Release {
+  const release = releaseOf(service, number);
+  if (release) return release;
+  const last = service.releases.length;
+  throw new CutoverError('release-unknown', `service ${service.name}: expected a release from 1 to ${last}, found ${number}`, {
+    next: 'cutover history shows the releases',
+  });
+}
+
+function deploymentRunning({ name }: Service, { id, by, plan, steps }: Deployment): CutoverError {
+  const step = steps.find(({ status }) => status === 'running' || status === 'undoing')?.planned.kind;
+  return new CutoverError(
+    'deployment-running',
+    `service ${name}: expected no deployment under way, found deployment ${id} (${plan.kind} of release ${plan.release} by ${by}${step ? `, in ${step}` : ''})`,
+    { next: `follow it with cutover show ${id} --follow, or take it back with cutover abort`, detail: { deployment: id, by } },
+  );
+}

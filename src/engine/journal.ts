@@ -1,0 +1,112 @@
+import type { EventRecord, ServiceEvent } from '../core/event.ts';
+import { fold, replay, type Service } from '../core/service.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Lease, Store } from '../ports/store.ts';
+
+/** The log could not be written: nothing can be recorded, so nothing may be done until it can. The cause says why. */
+export class LogUnwritable extends Error {
+  override readonly name = 'LogUnwritable';
+  constructor(override readonly cause: unknown) {
+    super(`the log could not be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/**
+ * The log of one service with its fold: the only way in which the engine writes. Events are folded before they are written,
+ * so an impossible one never reaches the disk; appends follow one another, each under the version that the one before left.
+ */
+export class Journal {
+  #service: Service;
+  #tail: Promise<unknown> = Promise.resolve();
+  readonly #watchers = new Set<(records: readonly EventRecord[]) => void>();
+
+  private constructor(
+    readonly name: string,
+    private readonly store: Store,
+    private readonly clock: Clock,
+    private readonly lease: () => Lease,
+    records: readonly EventRecord[],
+  ) {
+    this.#service = replay(name, records);
+  }
+
+  static async open(name: string, store: Store, clock: Clock, lease: () => Lease): Promise<Journal> {
+    return new Journal(name, store, clock, lease, await store.read(name));
+  }
+
+  get service(): Service {
+    return this.#service;
+  }
+
+  /** Whether anything was ever written. */
+  get exists(): boolean {
+    return this.#service.version > 0;
+  }
+
+  /**
+   * Appends what `decide` makes of the service as it then is; resolves when it is on disk. Whatever `decide` or the fold
+   * throws is thrown on, and nothing is written. Rejects with `LogUnwritable` if the store refuses.
+   */
+  async append(decide: (service: Service) => readonly ServiceEvent[]): Promise<Service> {
+    const write = this.#tail.then(async () => {
+      const at = this.clock.now();
+      const before = this.#service;
+      const events = decide(before);
+      if (events.length === 0) return before;
+      const drafts = events.map((event, index) => ({ version: before.version + index + 1, at, event }));
+      const after = drafts.reduce(fold, before);
+      const records = await this.store.append(this.name, before.version, at, events, this.lease()).catch((cause: unknown) => {
+        throw new LogUnwritable(cause);
+      });
+      this.#advance(after, records);
+      return after;
+    });
+    // A failed append is its caller's to handle; the next one is tried all the same.
+    this.#tail = write.catch(() => undefined);
+    return write;
+  }
+
+  /** Reads what the store has beyond what is folded in: after a failed append, which may have taken effect all the same. */
+  async reload(): Promise<void> {
+    const read = this.#tail.then(async () => {
+      const records = await this.store.read(this.name, this.#service.version);
+      this.#advance(records.reduce(fold, this.#service), records);
+    });
+    this.#tail = read.catch(() => undefined);
+    return read;
+  }
+
+  #advance(after: Service, records: readonly EventRecord[]): void {
+    this.#service = after;
+    if (records.length > 0) for (const watcher of [...this.#watchers]) watcher(records);
+  }
+
+  /** Calls `watcher` with every record from now on, as they are written. Returns how to end it. */
+  watch(watcher: (records: readonly EventRecord[]) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Resolves with what `look` finds as soon as it is not undefined, now or after an append. */
+  until<T>(look: (service: Service) => T | undefined, signal?: AbortSignal): Promise<T> {
+    const found = look(this.#service);
+    if (found !== undefined) return Promise.resolve(found);
+    return new Promise<T>((resolve, reject) => {
+      const end = (): void => {
+        stop();
+        signal?.removeEventListener('abort', fail);
+      };
+      const fail = (): void => {
+        end();
+        reject(signal?.reason instanceof Error ? signal.reason : new Error('no longer waited for'));
+      };
+      const stop = this.watch(() => {
+        const value = look(this.#service);
+        if (value === undefined) return;
+        end();
+        resolve(value);
+      });
+      signal?.addEventListener('abort', fail, { once: true });
+    });
+  }
+}

@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import { Colour } from '../core/colour.ts';
+import type { Deployment, DeploymentStatus, StepStatus } from '../core/deployment.ts';
+import type { Phase, Role } from '../core/environment.ts';
+import type { ErrorRecord } from '../core/errors.ts';
+import type { EventRecord } from '../core/event.ts';
+import type { Plan, PlannedStep } from '../core/plan.ts';
+import { Source } from '../core/release.ts';
+import type { Verdict } from '../core/verdict.ts';
+import type { InstanceStatus, LogLine } from '../ports/platform.ts';
+
+/**
+ * The HTTP API of the controller, over its unix socket. Requests are parsed by these schemas; answers have these types, as JSON.
+ * An error is answered as `{error: ErrorRecord}` with a status of 4xx or 5xx.
+ *
+ *   GET  /v1/status                                  StatusView
+ *   GET  /v1/services/:service                       ServiceView
+ *   POST /v1/services/:service/plan                  DeployRequest → PlanView       changes nothing
+ *   POST /v1/services/:service/deployments           DeployRequest → 202 DeploymentView
+ *   POST /v1/services/:service/rollback              ByRequest → SwitchedView       answers when the traffic is back
+ *   POST /v1/services/:service/switch                SwitchRequest → SwitchedView   answers when the traffic is there
+ *   POST /v1/services/:service/abort                 ByRequest → 202 DeploymentView
+ *   GET  /v1/services/:service/deployments           DeploymentView[], newest first (?limit=, 1000 at most)
+ *   GET  /v1/services/:service/deployments/:id       DeploymentView
+ *   GET  /v1/services/:service/logs                  LogsView (?lines=&layer=&environment=)
+ *   GET  /v1/services/:service/events                server-sent events (?after=VERSION): `record` (EventRecord) and `progress` (Progress)
+ *   POST /v1/stop                                    StopRequest → 202; the controller ends, its proxy and instances too if asked
+ */
+export const by = z.string().min(1).max(200);
+
+export const DeployRequest = z.strictObject({
+  by,
+  /** A new release … */
+  order: z
+    .strictObject({
+      /** The spec as it was written, JSON-able (durations as text). */
+      spec: z.record(z.string(), z.unknown()),
+      /** The folder that relative paths in the spec start from: absolute. */
+      base: z.string().startsWith('/'),
+      source: Source,
+      version: z.string().min(1).max(200),
+    })
+    .optional(),
+  /** … or the number of one that exists. */
+  release: z.int().min(1).optional(),
+});
+export type DeployRequest = z.infer<typeof DeployRequest>;
+
+export const ByRequest = z.strictObject({ by });
+export const SwitchRequest = z.strictObject({ by, to: Colour });
+export const StopRequest = z.strictObject({ by, instances: z.boolean(), proxy: z.boolean() });
+
+export interface StatusView {
+  readonly controller: { readonly pid: number; readonly version: string; readonly startedAt: number; readonly home: string };
+  /** Null while the proxy does not answer. */
+  readonly proxy: { readonly pid: number; readonly workers: number; readonly warnings: readonly string[] } | null;
+  readonly services: readonly ServiceView[];
+}
+
+export interface EnvironmentView {
+  readonly colour: Colour;
+  readonly role: Role;
+  readonly phase: Phase;
+  readonly release: number | null;
+  readonly version: string | null;
+  readonly keptUntil: number | null;
+  readonly instances: readonly InstanceStatus[];
+  /** From the router, since it started; null if it does not answer. */
+  readonly traffic: {
+    readonly requests: number;
+    readonly failed: number;
+    readonly inFlight: number;
+    readonly p50Ms: number | null;
+    readonly p99Ms: number | null;
+  } | null;
+}
+
+export interface ServiceView {
+  readonly name: string;
+  readonly live: Colour | null;
+  readonly epoch: number;
+  readonly listen: string | null;
+  readonly preview: string | null;
+  readonly environments: Readonly<Record<Colour, EnvironmentView>>;
+  /** The deployment that is under way, or the last one. */
+  readonly deployment: DeploymentView | null;
+  /** Of going back; null if there is nothing to go back to. */
+  readonly verdict: Verdict | null;
+  readonly halted: ErrorRecord | null;
+}
+
+export interface StepView {
+  readonly kind: PlannedStep['kind'];
+  readonly describe: string;
+  readonly describeUndo: string | null;
+  readonly status: StepStatus;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  readonly attempts: number;
+  readonly says: string | null;
+  readonly error: ErrorRecord | null;
+}
+
+export interface DeploymentView {
+  readonly service: string;
+  readonly id: number;
+  readonly kind: Plan['kind'];
+  readonly release: number;
+  readonly version: string;
+  readonly by: string;
+  readonly status: DeploymentStatus;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly steps: readonly StepView[];
+  readonly notes: readonly string[];
+  readonly abortedBy: string | null;
+  readonly failure: ErrorRecord | null;
+  readonly receipt: Deployment['receipt'];
+  /** The version of the service's log that this view is of: follow the events after it. */
+  readonly logVersion: number;
+}
+
+/** A plan with its words; `plan.later` comes after the keep time. */
+export interface PlanView {
+  readonly service: string;
+  readonly plan: Plan;
+  readonly steps: readonly { readonly describe: string; readonly describeUndo: string | null }[];
+  readonly later: readonly { readonly describe: string; readonly describeUndo: string | null }[];
+}
+
+export interface SwitchedView {
+  readonly deployment: number;
+  readonly from: Colour | null;
+  readonly to: Colour;
+  readonly epoch: number;
+  readonly release: number;
+  readonly version: string;
+  readonly switchMs: number;
+  readonly holdMs: number;
+  readonly held: number;
+  /** From the request to this answer, by the controller's clock. */
+  readonly tookMs: number;
+  /** What going back cost, for a rollback: as it stood before. */
+  readonly verdict: Verdict | null;
+}
+
+export interface LogsView {
+  readonly environment: Colour;
+  readonly release: number | null;
+  readonly lines: readonly LogLine[];
+}
+
+export type EventMessage =
+  | { readonly event: 'record'; readonly data: EventRecord }
+  | { readonly event: 'progress'; readonly data: { readonly service: string; readonly deployment: number; readonly text: string } };

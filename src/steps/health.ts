@@ -1,0 +1,124 @@
+import { formatAddress, type Address } from '../core/address.ts';
+import { formatDuration } from '../core/duration.ts';
+import { CutoverError } from '../core/errors.ts';
+import type { Health } from '../core/spec.ts';
+import type { Colour } from '../core/colour.ts';
+import { crashed, instanceName, logTail, probing } from './probe.ts';
+import { republish } from './publish.ts';
+import { nothingToUndo, type Step, type StepContext } from './step.ts';
+
+/** The first probes come closer together than the interval, so that a quick start is seen quickly. */
+const firstIntervalMs = 20;
+
+export const health: Step<'health'> = {
+  describe: ({ colour, release }) =>
+    `wait until every instance of release ${release} on ${colour} is healthy`,
+  describeUndo: () => null,
+
+  async run({ colour, release: number }, context) {
+    const release = context.release(number);
+    const { placement, run } = await probing(context, colour, release);
+    const begun = context.clock.monotonic();
+    let ready = 0;
+    // When one fails, the others' waits are cut short, and none outlives the step.
+    const others = new AbortController();
+    const signal = AbortSignal.any([context.signal, others.signal]);
+    const waits = placement.instances.map(async (instance) => {
+      const layer = release.spec.environments.layers[instance.layer];
+      if (!layer) throw new CutoverError('internal', `release ${number} has no layer ${instance.layer}`);
+      const probe = (): ReturnType<typeof run> => run(layer.health, instance.address, layer.health.timeout);
+      try {
+        await untilHealthy({ ...context, signal }, colour, instance, layer.health, probe);
+      } catch (error) {
+        others.abort(error);
+        throw error;
+      }
+      ready += 1;
+      context.report(`${ready} of ${placement.instances.length} healthy`);
+    });
+    await Promise.allSettled(waits);
+    context.signal.throwIfAborted();
+    if (others.signal.aborted) throw others.signal.reason;
+    await context.record({ type: 'environment-healthy', colour, release: number });
+    await republish(context);
+    const tookMs = context.clock.monotonic() - begun;
+    return { says: `${ready} of ${placement.instances.length} healthy after ${formatDuration(tookMs)}` };
+  },
+
+  undo: nothingToUndo,
+};
+
+async function untilHealthy(
+  context: StepContext,
+  colour: Colour,
+  instance: { layer: string; index: number; address: Address },
+  { healthy, interval, startPeriod }: Health,
+  probe: () => Promise<{ ok: boolean; detail: string }>,
+): Promise<void> {
+  const { clock, platform, signal } = context;
+  const begun = clock.monotonic();
+  const name = `${instanceName(instance)} on ${colour}`;
+  for (let good = 0, wait = firstIntervalMs; ; wait = Math.min(interval, wait * 1.5)) {
+    const statuses = await platform.inspect(context.environment(colour));
+    const status = statuses.find(({ layer, index }) => layer === instance.layer && index === instance.index);
+    const ended = crashed(status ? [status] : []);
+    if (ended || !status) {
+      throw new CutoverError(
+        'crashed-at-start',
+        `${name}: expected it to become healthy, found that it ended (${ended?.lastExit ?? 'unknown how'})`,
+        {
+          next: 'see the log lines; cutover logs shows more',
+          detail: await logTail(context, colour, instance.layer),
+        },
+      );
+    }
+    const result = await probe();
+    good = result.ok ? good + 1 : 0;
+    if (good >= healthy) return;
+    const waited = clock.monotonic() - begun;
+    if (waited >= startPeriod)
+      throw await notHealthy(context, colour, name, instance, status.listening, startPeriod, result.detail);
+    await clock.sleep(
+      result.ok ? Math.min(wait, interval) : Math.min(wait, Math.max(1, startPeriod - waited)),
+      signal,
+    );
+  }
+}
+
+async function notHealthy(
+  context: StepContext,
+  colour: Colour,
+  name: string,
+  { address, layer }: { address: Address; layer: string },
+  listening: readonly Address[],
+  startPeriod: number,
+  detail: string,
+): Promise<CutoverError> {
+  const log = await logTail(context, colour, layer);
+  const elsewhere =
+    listening.length > 0 &&
+    !listening.some(({ host, port }) => port === address.port && covers(host, address.host));
+  if (elsewhere) {
+    const found = listening.map(formatAddress).join(', ');
+    return new CutoverError(
+      'wrong-address',
+      `${name}: expected it to listen on ${formatAddress(address)}, found ${found}`,
+      {
+        next: 'have the program listen on the HOST and PORT in its environment (or on every address at PORT)',
+        detail: log,
+      },
+    );
+  }
+  const found = listening.length === 0 ? `${detail}; it listens nowhere` : detail;
+  return new CutoverError(
+    'never-healthy',
+    `${name}: expected it to be healthy within ${formatDuration(startPeriod)}, found: ${found}`,
+    {
+      next: 'see the log lines; a slow start wants a longer health.startPeriod',
+      detail: log,
+    },
+  );
+}
+
+const covers = (bound: string, host: string): boolean =>
+  bound === host || bound === '0.0.0.0' || bound === '::' || bound === `::ffff:${host}`;

@@ -1,0 +1,43 @@
+import type { PlannedStep, StepKind } from '../core/plan.ts';
+import { bake } from './bake.ts';
+import { drain } from './drain.ts';
+import { health } from './health.ts';
+import { keep } from './keep.ts';
+import { prepare } from './prepare.ts';
+import { retire } from './retire.ts';
+import { ship } from './ship.ts';
+import { start } from './start.ts';
+import type { Step, StepContext, StepDone } from './step.ts';
+import { switchTraffic } from './switch.ts';
+import { verify } from './verify.ts';
+
+const steps: { readonly [K in StepKind]: Step<K> } = {
+  prepare,
+  ship,
+  start,
+  health,
+  verify,
+  switch: switchTraffic,
+  drain,
+  bake,
+  keep,
+  retire,
+};
+
+/** The code for a planned step, with its plan bound. */
+export function stepOf<K extends StepKind>(
+  planned: Extract<PlannedStep, { kind: K }>,
+): {
+  readonly describe: () => string;
+  readonly describeUndo: () => string | null;
+  readonly run: (context: StepContext) => Promise<StepDone>;
+  readonly undo: (context: StepContext) => Promise<StepDone>;
+} {
+  const step: Step<K> = steps[planned.kind as K];
+  return {
+    describe: () => step.describe(planned),
+    describeUndo: () => step.describeUndo(planned),
+    run: (context) => step.run(planned, context),
+    undo: (context) => step.undo(planned, context),
+  };
+}

@@ -1,0 +1,58 @@
+import type { Colour } from '../core/colour.ts';
+import { CutoverError } from '../core/errors.ts';
+import type { Placement } from '../core/placement.ts';
+import type { Release } from '../core/release.ts';
+import type { CheckResult, CheckTarget, Probe } from '../ports/check.ts';
+import type { InstanceStatus } from '../ports/platform.ts';
+import type { StepContext } from './step.ts';
+
+/** The environment of a release that was placed, in which checks are run. */
+export async function probing(
+  context: StepContext,
+  colour: Colour,
+  release: Release,
+): Promise<{
+  placement: Placement;
+  run(probe: Probe, address: CheckTarget['address'], timeoutMs: number): Promise<CheckResult>;
+}> {
+  const { placement } = context.service().environments[colour];
+  if (!placement) throw new CutoverError('internal', `${colour} has no addresses`);
+  const environment = context.environment(colour);
+  const variables = await context.platform.variables(environment, release, placement);
+  const { directory } = await context.platform.ship(context.service().name, release, context.signal);
+  return {
+    placement,
+    async run(probe, address, timeoutMs) {
+      const own = {
+        HOST: address.host,
+        PORT: String(address.port),
+        CUTOVER_ADDRESS: `${address.host}:${address.port}`,
+      };
+      const url = `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+      const target = { address, directory, variables: { ...variables, ...own, CUTOVER_URL: url } };
+      const result = await context.checker.run(probe, target, timeoutMs, context.signal);
+      context.signal.throwIfAborted();
+      return result;
+    },
+  };
+}
+
+/** `web[0]` and the like. */
+export const instanceName = ({ layer, index }: { layer: string; index: number }): string =>
+  `${layer}[${index}]`;
+
+const tailLines = 20;
+
+/** The end of what the instances of an environment wrote, for the detail of an error. */
+export async function logTail(
+  context: StepContext,
+  colour: Colour,
+  layer?: string,
+): Promise<{ log: string[] }> {
+  const lines = await context.platform.tail(context.environment(colour), tailLines, layer);
+  return { log: lines.map((line) => `${instanceName(line)} | ${line.text}`) };
+}
+
+/** An instance that has ended since it was started, if one has. */
+export const crashed = (instances: readonly InstanceStatus[]): InstanceStatus | undefined =>
+  instances.find(({ state, restarts }) => state !== 'running' || restarts > 0);

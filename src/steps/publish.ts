@@ -1,0 +1,25 @@
+import type { Colour } from '../core/colour.ts';
+import { routeOf } from '../core/route.ts';
+import type { Applied } from '../core/traffic.ts';
+import type { StepContext } from './step.ts';
+
+/**
+ * Puts in force what the log says, with `live` as the side that gets the traffic, under a new epoch. The epoch is recorded
+ * before the router is told, so a controller that wakes up late carries an older one and is refused.
+ */
+export async function publish(
+  context: StepContext,
+  live: Colour,
+): Promise<{ applied: Applied; tookMs: number }> {
+  const epoch = context.service().epoch + 1;
+  await context.record({ type: 'route-ordered', deployment: context.deployment, epoch, live });
+  const begun = context.clock.monotonic();
+  const applied = await context.router.apply(routeOf(context.service(), live, epoch));
+  return { applied, tookMs: context.clock.monotonic() - begun };
+}
+
+/** As `publish`, without moving the traffic; nothing to do while nobody is live. */
+export async function republish(context: StepContext): Promise<void> {
+  const { live } = context.service();
+  if (live !== null) await publish(context, live);
+}

@@ -1,0 +1,50 @@
+import type { Colour } from '../core/colour.ts';
+import type { ServiceEvent } from '../core/event.ts';
+import type { PlannedStep, StepKind } from '../core/plan.ts';
+import type { Release } from '../core/release.ts';
+import type { Service } from '../core/service.ts';
+import type { Checker } from '../ports/check.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { EnvironmentRef, Platform } from '../ports/platform.ts';
+import type { Router } from '../ports/router.ts';
+
+/** What a step works with: the service as the log tells it, the drivers of its release, and time. */
+export interface StepContext {
+  readonly deployment: number;
+  /** As it is now: it changes with what the step records. */
+  readonly service: () => Service;
+  /** The release with this number; it exists, since the plan names it. */
+  readonly release: (number: number) => Release;
+  readonly environment: (colour: Colour) => EnvironmentRef;
+  readonly platform: Platform;
+  readonly router: Router;
+  readonly checker: Checker;
+  readonly clock: Clock;
+  /** Aborted when the deployment is aborted or the controller stops; a step that waits must heed it. */
+  readonly signal: AbortSignal;
+  /** Writes events while the step goes on. What must be known after a crash is recorded before it is done. */
+  readonly record: (...events: ServiceEvent[]) => Promise<void>;
+  /** Tells those who watch what is going on; not kept. */
+  readonly report: (text: string) => void;
+}
+
+/** What a step found and did, in a few words, with the events that say so to the log. */
+export interface StepDone {
+  readonly says: string;
+  readonly events?: readonly ServiceEvent[];
+}
+
+/**
+ * One kind of step. `run` and `undo` are idempotent: after a crash they are called again and end right, whatever was done
+ * before. `undo` is also called for a step that failed or was cut off half-way.
+ */
+export interface Step<K extends StepKind> {
+  describe(planned: Extract<PlannedStep, { kind: K }>): string;
+  /** How it is taken back; null if there is nothing to take back. */
+  describeUndo(planned: Extract<PlannedStep, { kind: K }>): string | null;
+  run(planned: Extract<PlannedStep, { kind: K }>, context: StepContext): Promise<StepDone>;
+  undo(planned: Extract<PlannedStep, { kind: K }>, context: StepContext): Promise<StepDone>;
+}
+
+/** The undo of a step that leaves nothing to take back. */
+export const nothingToUndo = (): Promise<StepDone> => Promise.resolve({ says: 'nothing to take back' });

@@ -1,0 +1,68 @@
+import { formatDuration } from '../core/duration.ts';
+import { CutoverError } from '../core/errors.ts';
+import type { Colour } from '../core/colour.ts';
+import { untilNoneInFlight } from './in-flight.ts';
+import { instanceName } from './probe.ts';
+import { publish } from './publish.ts';
+import type { Step, StepContext, StepDone } from './step.ts';
+
+export const switchTraffic: Step<'switch'> = {
+  describe: ({ from, to }) =>
+    from === null ? `send the traffic to ${to}` : `switch the traffic from ${from} to ${to}`,
+  describeUndo: ({ from }) => (from === null ? null : `switch the traffic back to ${from}`),
+
+  async run({ from, to }, context) {
+    await expectRunning(context, to);
+    return move(context, from, to);
+  },
+
+  async undo({ from, to, release }, context) {
+    const { name } = context.service();
+    if (from !== null) {
+      await expectRunning(context, from);
+      // Always under a new epoch, also if the switch seems never to have come about: an order that is still on its way is refused then.
+      const { says, events } = await move(context, to, from);
+      await context.record(...(events ?? []));
+      await untilNoneInFlight(context, to, context.release(release).spec.strategy.drain);
+      return { says };
+    }
+    if ((await context.router.read(name))?.live !== to) return { says: 'the traffic was never sent' };
+    throw new CutoverError(
+      'undo-failed',
+      `service ${name}: there is no side to go back to, so ${to} keeps the traffic`,
+      {
+        next: 'mend the release and deploy again; it goes to the other side',
+      },
+    );
+  },
+};
+
+async function move(context: StepContext, from: Colour | null, to: Colour): Promise<StepDone> {
+  const { deployment } = context;
+  const { applied, tookMs } = await publish(context, to);
+  const { epoch, holdMs, held, counters } = applied;
+  return {
+    says: `${to} is live after ${formatDuration(tookMs)} (requests held for ${formatDuration(holdMs)}: ${held})`,
+    events: [
+      { type: 'traffic-measured', deployment, moment: 'switch', counters },
+      { type: 'traffic-switched', deployment, epoch, from, to, switchMs: tookMs, holdMs, held },
+    ],
+  };
+}
+
+/** What was healthy may have died since; traffic is sent to no side with an instance missing. */
+async function expectRunning(context: StepContext, colour: Colour): Promise<void> {
+  const instances = await context.platform.inspect(context.environment(colour));
+  const down = instances.find(({ state }) => state !== 'running');
+  if (instances.length > 0 && !down) return;
+  const found = down
+    ? `${instanceName(down)} ${down.state} (${down.lastExit ?? 'unknown how it ended'})`
+    : 'nothing running';
+  throw new CutoverError(
+    'not-ready',
+    `service ${context.service().name}: expected every instance on ${colour} to be running, found ${found}`,
+    {
+      next: 'cutover status and cutover logs show more',
+    },
+  );
+}
