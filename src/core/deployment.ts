@@ -1,7 +1,7 @@
-import type { Outcome, RecordedError } from './event.ts';
+import type { ErrorRecord } from './errors.ts';
+import type { Moment, Outcome } from './event.ts';
 import type { Plan, PlannedStep } from './plan.ts';
 import type { Counters } from './traffic.ts';
-import type { Moment } from './event.ts';
 import type { Colour } from './colour.ts';
 import type { Receipt } from './receipt.ts';
 
@@ -16,7 +16,7 @@ export interface StepState {
   /** More than one if it was run again after a crash. */
   readonly attempts: number;
   readonly says: string | null;
-  readonly error: RecordedError | null;
+  readonly error: ErrorRecord | null;
 }
 
 export interface Switched {
@@ -42,7 +42,7 @@ export interface Deployment {
   readonly steps: readonly StepState[];
   readonly abortedBy: string | null;
   /** Why it was turned back. */
-  readonly failure: RecordedError | null;
+  readonly failure: ErrorRecord | null;
   readonly switches: readonly Switched[];
   readonly measured: Partial<Record<Moment, Counters>>;
   readonly drain: { readonly colour: Colour; readonly drainMs: number; readonly left: number } | null;
@@ -52,7 +52,7 @@ export interface Deployment {
 /** What the engine does next with a deployment. A pure function of its state, so a restart goes on where the log ends. */
 export type Move =
   | { readonly act: 'run'; readonly step: number }
-  | { readonly act: 'turn-back'; readonly error: RecordedError }
+  | { readonly act: 'turn-back'; readonly error: ErrorRecord }
   | { readonly act: 'undo'; readonly step: number }
   | { readonly act: 'end'; readonly outcome: Outcome }
   | { readonly act: 'none' };

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /**
  * Every error that a user can meet, by its stable code, with what to do about it. The reference page docs/errors.md is
  * tested against this table both ways. `exit` is the exit code of the command line (see docs/cli.md).
@@ -10,6 +12,7 @@ export const errorTable = {
   'controller-failed': { exit: 3, title: 'The controller did not start' },
   'controller-running': { exit: 3, title: 'A controller is running already' },
   'proxy-absent': { exit: 3, title: 'The proxy does not answer' },
+  'proxy-running': { exit: 3, title: 'A proxy is running already' },
   'service-unknown': { exit: 4, title: 'There is no such service' },
   'release-unknown': { exit: 4, title: 'There is no such release' },
   'deployment-unknown': { exit: 4, title: 'There is no such deployment' },
@@ -46,12 +49,13 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
-/** What an error carries beyond its message: the tail of a log, the list of problems, the epoch that was found. */
-export type ErrorDetail = {
-  readonly log?: readonly string[];
-  readonly problems?: readonly string[];
-  readonly [key: string]: unknown;
-};
+/** What an error carries beyond its message: the tail of a log, the list of problems, what a command printed, and more. */
+export const ErrorDetail = z.looseObject({
+  log: z.array(z.string()).readonly().optional(),
+  problems: z.array(z.string()).readonly().optional(),
+  output: z.array(z.string()).readonly().optional(),
+});
+export type ErrorDetail = Readonly<z.infer<typeof ErrorDetail>>;
 
 /**
  * An error for a person. The message names the subject, what was expected and what was found; `next` says what to do.
@@ -79,12 +83,15 @@ export class CutoverError extends Error {
 }
 
 /** The error as data, for the log, the wire and `--json`. */
-export interface ErrorRecord {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly next?: string;
-  readonly detail?: ErrorDetail;
-}
+export const ErrorRecord = z
+  .object({
+    code: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]),
+    message: z.string(),
+    next: z.string().optional(),
+    detail: ErrorDetail.optional(),
+  })
+  .readonly();
+export type ErrorRecord = z.infer<typeof ErrorRecord>;
 
 /** Any thrown value as data; one that is not ours counts as `internal`, with its text. */
 export function errorRecord(thrown: unknown): ErrorRecord {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Colour } from './colour.ts';
-import { errorTable, type ErrorCode } from './errors.ts';
+import { ErrorRecord } from './errors.ts';
 import { Placement } from './placement.ts';
 import { Plan } from './plan.ts';
 import { Receipt } from './receipt.ts';
@@ -11,15 +11,6 @@ const release = z.int().min(1);
 const deployment = z.int().min(1);
 const step = z.int().min(0);
 const by = z.string().max(200);
-
-/** An error as it is recorded. */
-export const RecordedError = z.object({
-  code: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]),
-  message: z.string(),
-  next: z.string().optional(),
-  detail: z.record(z.string(), z.unknown()).optional(),
-});
-export type RecordedError = z.infer<typeof RecordedError>;
 
 /** How a deployment ended. `frozen`: it could not be taken back without losing something; a person decides. */
 export const Outcome = z.enum(['succeeded', 'undone', 'frozen']);
@@ -47,13 +38,13 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('deployment-started'), deployment, plan: Plan, by }),
   z.object({ type: z.literal('step-started'), deployment, step }),
   z.object({ type: z.literal('step-done'), deployment, step, says: z.string() }),
-  z.object({ type: z.literal('step-failed'), deployment, step, error: RecordedError }),
+  z.object({ type: z.literal('step-failed'), deployment, step, error: ErrorRecord }),
   z.object({ type: z.literal('abort-requested'), deployment, by }),
   /** From here on the deployment is taken back, newest step first. */
-  z.object({ type: z.literal('turned-back'), deployment, error: RecordedError }),
+  z.object({ type: z.literal('turned-back'), deployment, error: ErrorRecord }),
   z.object({ type: z.literal('undo-started'), deployment, step }),
   z.object({ type: z.literal('undo-done'), deployment, step, says: z.string() }),
-  z.object({ type: z.literal('undo-failed'), deployment, step, error: RecordedError }),
+  z.object({ type: z.literal('undo-failed'), deployment, step, error: ErrorRecord }),
   z.object({ type: z.literal('deployment-ended'), deployment, outcome: Outcome }),
   z.object({ type: z.literal('receipt-recorded'), deployment, receipt: Receipt }),
 

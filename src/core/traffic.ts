@@ -34,6 +34,7 @@ export const failureCauses = [
   'upstream-truncated',
   'upstream-invalid',
   'upstream-timeout',
+  'worker-lost',
 ] as const;
 export type FailureCause = (typeof failureCauses)[number];
 const perCause = z.record(z.string(), z.number());

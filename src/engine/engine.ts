@@ -85,7 +85,9 @@ export class Engine {
 
   /** The services, sorted by name. */
   services(): Service[] {
-    return this.#known().map(({ journal }) => journal.service).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#known()
+      .map(({ journal }) => journal.service)
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Throws `service-unknown`. */
@@ -144,9 +146,13 @@ export class Engine {
     const after = await entry.journal.append((service) => {
       const deployment = current(service);
       if (!deployment) {
-        throw new CutoverError('nothing-running', `service ${name}: expected a deployment under way, found none`, {
-          next: 'cutover rollback goes back to the release before; cutover history shows what has ended',
-        });
+        throw new CutoverError(
+          'nothing-running',
+          `service ${name}: expected a deployment under way, found none`,
+          {
+            next: 'cutover rollback goes back to the release before; cutover history shows what has ended',
+          },
+        );
       }
       return [{ type: 'abort-requested', deployment: deployment.id, by }];
     });
@@ -162,13 +168,22 @@ export class Engine {
     if (live === null) return null;
     const environment = service.environments[other(live)];
     if (!environment.wasLive || environment.release === null) return null;
-    const atSwitch = service.deployments.findLast(({ switches }) => switches.at(-1)?.to === live)?.measured.switch;
+    const atSwitch = service.deployments.findLast(({ switches }) => switches.at(-1)?.to === live)?.measured
+      .switch;
     const router = this.#router(service);
     const now = await measured({ router, service: () => service, report: () => undefined });
-    if (!now || !atSwitch) return { verdict: 'unsafe', why: 'the router was not measured, so the writes since the switch are not known' };
+    if (!now || !atSwitch)
+      return {
+        verdict: 'unsafe',
+        why: 'the router was not measured, so the writes since the switch are not known',
+      };
     const writes = now[live].writes - (now.bootId === atSwitch.bootId ? atSwitch[live].writes : 0);
     if (writes > 0) return { verdict: 'lossy', writes };
-    if (now.bootId !== atSwitch.bootId) return { verdict: 'unsafe', why: 'the proxy was restarted since the switch, so the writes before are not known' };
+    if (now.bootId !== atSwitch.bootId)
+      return {
+        verdict: 'unsafe',
+        why: 'the proxy was restarted since the switch, so the writes before are not known',
+      };
     return { verdict: 'safe' };
   }
 
@@ -245,9 +260,13 @@ export class Engine {
     const known = this.#known()
       .map(({ journal }) => journal.name)
       .sort();
-    throw new CutoverError('service-unknown', `expected a service that was deployed before, found ${name}, which never was`, {
-      next: known.length > 0 ? `known services: ${known.join(', ')}` : 'cutover deploy makes the first one',
-    });
+    throw new CutoverError(
+      'service-unknown',
+      `expected a service that was deployed before, found ${name}, which never was`,
+      {
+        next: known.length > 0 ? `known services: ${known.join(', ')}` : 'cutover deploy makes the first one',
+      },
+    );
   }
 
   async #start(
@@ -258,7 +277,9 @@ export class Engine {
     entry.retirement?.abort();
     // What the router has counted so far; measured before, since the log is written in one go.
     const { service } = entry.journal;
-    const start = entry.journal.exists ? await measured({ router: this.#router(service), service: () => service, report: () => undefined }) : null;
+    const start = entry.journal.exists
+      ? await measured({ router: this.#router(service), service: () => service, report: () => undefined })
+      : null;
     let after: Service;
     try {
       after = await entry.journal.append((now) => {
@@ -289,7 +310,8 @@ export class Engine {
     entry.running = { id, abort, done };
     // An abort that is in the log from before a crash.
     const { abortedBy } = deploymentOf(entry.journal.service, id);
-    if (abortedBy !== null) abort.abort(new CutoverError('aborted', `deployment ${id} was aborted by ${abortedBy}`));
+    if (abortedBy !== null)
+      abort.abort(new CutoverError('aborted', `deployment ${id} was aborted by ${abortedBy}`));
   }
 
   /** Walks until the end; where the log cannot be written for the moment, waits and goes on. */
@@ -303,7 +325,11 @@ export class Engine {
         if (thrown instanceof Stopping) return;
         const cause = thrown instanceof LogUnwritable ? thrown.cause : thrown;
         entry.halted = errorRecord(cause);
-        this.#report({ service: entry.journal.name, deployment: id, text: `halted: ${entry.halted.message}` });
+        this.#report({
+          service: entry.journal.name,
+          deployment: id,
+          text: `halted: ${entry.halted.message}`,
+        });
         if (entry.halted.code === 'lease-lost') return;
       }
       try {
@@ -321,7 +347,8 @@ export class Engine {
     const { journal } = entry;
     const { checker, clock } = this.parts;
     // What is taken back is no longer cut short by the abort that began it, only by the end of the controller.
-    const heeded = deployment.status === 'turning-back' ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+    const heeded =
+      deployment.status === 'turning-back' ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
     return {
       deployment: deployment.id,
       service: () => journal.service,
@@ -349,11 +376,21 @@ export class Engine {
       const switched = deployment.switches[before];
       if (switched) return { switched };
       if (deployment.status === 'running') return undefined;
-      return deployment.failure && before === 0 ? { failure: deployment.failure } : underWay(deployment) ? undefined : { failure: deployment.failure };
+      return deployment.failure && before === 0
+        ? { failure: deployment.failure }
+        : underWay(deployment)
+          ? undefined
+          : { failure: deployment.failure };
     });
     if ('switched' in found) return { ...found.switched, deployment: id };
-    const { code, message, next, detail } = found.failure ?? { code: 'internal', message: `deployment ${id} ended without a switch` };
-    throw new CutoverError(code, message, { ...(next === undefined ? {} : { next }), ...(detail ? { detail } : {}) });
+    const { code, message, next, detail } = found.failure ?? {
+      code: 'internal',
+      message: `deployment ${id} ended without a switch`,
+    };
+    throw new CutoverError(code, message, {
+      ...(next === undefined ? {} : { next }),
+      ...(detail ? { detail } : {}),
+    });
   }
 
   #scheduleRetirement(entry: Entry): void {
@@ -372,7 +409,11 @@ export class Engine {
       })
       .catch((thrown: unknown) => {
         if (timer.signal.aborted) return;
-        this.#report({ service: entry.journal.name, deployment: 0, text: `the side that is kept was not retired: ${errorRecord(thrown).message}` });
+        this.#report({
+          service: entry.journal.name,
+          deployment: 0,
+          text: `the side that is kept was not retired: ${errorRecord(thrown).message}`,
+        });
       });
   }
 
@@ -402,9 +443,13 @@ function existing(service: Service, number: number): Release {
   const release = releaseOf(service, number);
   if (release) return release;
   const last = service.releases.length;
-  throw new CutoverError('release-unknown', `service ${service.name}: expected a release from 1 to ${last}, found ${number}`, {
-    next: 'cutover history shows the releases',
-  });
+  throw new CutoverError(
+    'release-unknown',
+    `service ${service.name}: expected a release from 1 to ${last}, found ${number}`,
+    {
+      next: 'cutover history shows the releases',
+    },
+  );
 }
 
 function deploymentRunning({ name }: Service, { id, by, plan, steps }: Deployment): CutoverError {
@@ -412,6 +457,9 @@ function deploymentRunning({ name }: Service, { id, by, plan, steps }: Deploymen
   return new CutoverError(
     'deployment-running',
     `service ${name}: expected no deployment under way, found deployment ${id} (${plan.kind} of release ${plan.release} by ${by}${step ? `, in ${step}` : ''})`,
-    { next: `follow it with cutover show ${id} --follow, or take it back with cutover abort`, detail: { deployment: id, by } },
+    {
+      next: `follow it with cutover show ${id} --follow, or take it back with cutover abort`,
+      detail: { deployment: id, by },
+    },
   );
 }

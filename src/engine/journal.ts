@@ -7,7 +7,9 @@ import type { Lease, Store } from '../ports/store.ts';
 export class LogUnwritable extends Error {
   override readonly name = 'LogUnwritable';
   constructor(override readonly cause: unknown) {
-    super(`the log could not be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`the log could not be written: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }
 
@@ -55,9 +57,11 @@ export class Journal {
       if (events.length === 0) return before;
       const drafts = events.map((event, index) => ({ version: before.version + index + 1, at, event }));
       const after = drafts.reduce(fold, before);
-      const records = await this.store.append(this.name, before.version, at, events, this.lease()).catch((cause: unknown) => {
-        throw new LogUnwritable(cause);
-      });
+      const records = await this.store
+        .append(this.name, before.version, at, events, this.lease())
+        .catch((cause: unknown) => {
+          throw new LogUnwritable(cause);
+        });
       this.#advance(after, records);
       return after;
     });

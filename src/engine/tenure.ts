@@ -45,9 +45,13 @@ export class Tenure {
       const lease = await store.acquireLease(name, holder, ttlMs, clock.now());
       if (lease) return new Tenure(store, clock, lease, onLost);
       if (clock.monotonic() - begun > patienceMs) {
-        throw new CutoverError('lease-lost', `expected to take over the lease ${name}, found it held by ${held?.holder ?? 'another controller'}`, {
-          next: 'stop the other controller, or let it work',
-        });
+        throw new CutoverError(
+          'lease-lost',
+          `expected to take over the lease ${name}, found it held by ${held?.holder ?? 'another controller'}`,
+          {
+            next: 'stop the other controller, or let it work',
+          },
+        );
       }
       await clock.sleep(100);
     }

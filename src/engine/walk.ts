@@ -1,6 +1,6 @@
 import { nextMove, type Deployment } from '../core/deployment.ts';
 import { errorRecord } from '../core/errors.ts';
-import type { RecordedError, ServiceEvent } from '../core/event.ts';
+import type { ServiceEvent } from '../core/event.ts';
 import { receiptOf } from '../core/receipt-of.ts';
 import { fold, type Service } from '../core/service.ts';
 import type { Counters } from '../core/traffic.ts';
@@ -19,7 +19,11 @@ export class Stopping extends Error {
  * again after a crash it goes on where the log ends. Rejects only where nothing can be recorded any more (the store fails, the
  * lease is lost) or the controller stops.
  */
-export async function walk(journal: Journal, id: number, makeContext: (deployment: Deployment) => StepContext): Promise<void> {
+export async function walk(
+  journal: Journal,
+  id: number,
+  makeContext: (deployment: Deployment) => StepContext,
+): Promise<void> {
   for (;;) {
     const deployment = deploymentOf(journal.service, id);
     const move = nextMove(deployment);
@@ -51,20 +55,28 @@ async function perform(
 ): Promise<void> {
   const state = steps[step];
   if (!state) throw new Error(`deployment ${id} has no step ${step}`);
-  const begun: ServiceEvent = act === 'run' ? { type: 'step-started', deployment: id, step } : { type: 'undo-started', deployment: id, step };
+  const begun: ServiceEvent =
+    act === 'run'
+      ? { type: 'step-started', deployment: id, step }
+      : { type: 'undo-started', deployment: id, step };
   await journal.append(() => [begun]);
   try {
     const { says, events = [] } = await stepOf(state.planned)[act](context);
     const done: ServiceEvent =
-      act === 'run' ? { type: 'step-done', deployment: id, step, says } : { type: 'undo-done', deployment: id, step, says };
+      act === 'run'
+        ? { type: 'step-done', deployment: id, step, says }
+        : { type: 'undo-done', deployment: id, step, says };
     await journal.append(() => [...events, done]);
   } catch (thrown) {
     if (thrown instanceof Stopping || thrown instanceof LogUnwritable) throw thrown;
     // Cut short by an abort that is in the log already: the next move turns back.
-    if (act === 'run' && context.signal.aborted && deploymentOf(journal.service, id).abortedBy !== null) return;
-    const error = recorded(thrown);
+    if (act === 'run' && context.signal.aborted && deploymentOf(journal.service, id).abortedBy !== null)
+      return;
+    const error = errorRecord(thrown);
     await journal.append(() => [
-      act === 'run' ? { type: 'step-failed', deployment: id, step, error } : { type: 'undo-failed', deployment: id, step, error },
+      act === 'run'
+        ? { type: 'step-failed', deployment: id, step, error }
+        : { type: 'undo-failed', deployment: id, step, error },
     ]);
   }
 }
@@ -80,12 +92,22 @@ function ending(
   const events: ServiceEvent[] = [{ type: 'deployment-ended', deployment: id, outcome }];
   if (counters) events.push({ type: 'traffic-measured', deployment: id, moment: 'end', counters });
   const at = clock.now();
-  const after = events.reduce((state, event) => fold(state, { version: state.version + 1, at, event }), service);
-  return [...events, { type: 'receipt-recorded', deployment: id, receipt: receiptOf(after, deploymentOf(after, id)) }];
+  const after = events.reduce(
+    (state, event) => fold(state, { version: state.version + 1, at, event }),
+    service,
+  );
+  return [
+    ...events,
+    { type: 'receipt-recorded', deployment: id, receipt: receiptOf(after, deploymentOf(after, id)) },
+  ];
 }
 
 /** The router's counters, or null where it has none: the receipt says so then, and the deployment ends all the same. */
-export async function measured({ router, service, report }: Pick<StepContext, 'router' | 'service' | 'report'>): Promise<Counters | null> {
+export async function measured({
+  router,
+  service,
+  report,
+}: Pick<StepContext, 'router' | 'service' | 'report'>): Promise<Counters | null> {
   try {
     if ((await router.read(service().name)) === null) return null;
     return await router.counters(service().name);
@@ -99,9 +121,4 @@ export function deploymentOf(service: Service, id: number): Deployment {
   const deployment = service.deployments[id - 1];
   if (!deployment) throw new Error(`service ${service.name} has no deployment ${id}`);
   return deployment;
-}
-
-function recorded(thrown: unknown): RecordedError {
-  const { code, message, next, detail } = errorRecord(thrown);
-  return { code, message, ...(next === undefined ? {} : { next }), ...(detail ? { detail: { ...detail } } : {}) };
 }

@@ -49,11 +49,21 @@ export type DeployRequest = z.infer<typeof DeployRequest>;
 export const ByRequest = z.strictObject({ by });
 export const SwitchRequest = z.strictObject({ by, to: Colour });
 export const StopRequest = z.strictObject({ by, instances: z.boolean(), proxy: z.boolean() });
+export type StopRequest = z.infer<typeof StopRequest>;
 
 export interface StatusView {
-  readonly controller: { readonly pid: number; readonly version: string; readonly startedAt: number; readonly home: string };
+  readonly controller: {
+    readonly pid: number;
+    readonly version: string;
+    readonly startedAt: number;
+    readonly home: string;
+  };
   /** Null while the proxy does not answer. */
-  readonly proxy: { readonly pid: number; readonly workers: number; readonly warnings: readonly string[] } | null;
+  readonly proxy: {
+    readonly pid: number;
+    readonly workers: number;
+    readonly warnings: readonly string[];
+  } | null;
   readonly services: readonly ServiceView[];
 }
 
@@ -152,4 +162,7 @@ export interface LogsView {
 
 export type EventMessage =
   | { readonly event: 'record'; readonly data: EventRecord }
-  | { readonly event: 'progress'; readonly data: { readonly service: string; readonly deployment: number; readonly text: string } };
+  | {
+      readonly event: 'progress';
+      readonly data: { readonly service: string; readonly deployment: number; readonly text: string };
+    };

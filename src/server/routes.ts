@@ -1,0 +1,238 @@
+import { z } from 'zod';
+import { Colour } from '../core/colour.ts';
+import { CutoverError } from '../core/errors.ts';
+import { releaseOf } from '../core/service.ts';
+import { Spec, type SpecInput } from '../core/spec.ts';
+import type { Engine, DeployOrder } from '../engine/engine.ts';
+import { deploymentOf } from '../engine/walk.ts';
+import type { Clock } from '../ports/clock.ts';
+import {
+  ByRequest,
+  DeployRequest,
+  SwitchRequest,
+  StopRequest,
+  type LogsView,
+  type StatusView,
+  type SwitchedView,
+} from './api.ts';
+import { eventStream } from './event-stream.ts';
+import { deploymentView, planView, serviceView } from './views.ts';
+
+/** What the routes work with. */
+export interface Controller {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly identity: StatusView['controller'];
+  /** Null while the proxy does not answer. */
+  readonly proxy: () => Promise<StatusView['proxy']>;
+  /** Begins to stop, after the answer has been sent. */
+  readonly stop: (request: StopRequest) => void;
+}
+
+/** A request whose path, query and body are parsed. */
+interface Call {
+  readonly service: string;
+  readonly id: number;
+  readonly query: URLSearchParams;
+  readonly body: unknown;
+  readonly signal: AbortSignal;
+}
+
+interface Route {
+  readonly method: 'GET' | 'POST';
+  /** Segments; `:service` and `:id` stand for any one that fits. */
+  readonly path: string;
+  readonly handle: (call: Call, controller: Controller) => Promise<Response>;
+}
+
+const json = (body: unknown, status = 200): Response => Response.json(body, { status });
+
+/** The one table of all that the API can do. */
+export const routes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/v1/status',
+    async handle(_call, { engine, identity, proxy }) {
+      const [seen, services] = await Promise.all([
+        proxy(),
+        Promise.all(engine.services().map(({ name }) => serviceView(engine, name))),
+      ]);
+      const status: StatusView = { controller: identity, proxy: seen, services };
+      return json(status);
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/services/:service',
+    handle: async ({ service }, { engine }) => json(await serviceView(engine, service)),
+  },
+  {
+    method: 'POST',
+    path: '/v1/services/:service/plan',
+    handle: ({ service, body }, { engine }) => {
+      const order = orderOf(service, parsed(DeployRequest, body));
+      return Promise.resolve(json(planView(service, engine.plan(service, order))));
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/services/:service/deployments',
+    async handle({ service, body }, { engine }) {
+      const request = parsed(DeployRequest, body);
+      const deployment = await engine.deploy(service, orderOf(service, request), request.by);
+      return json(deploymentView(engine.service(service), deployment), 202);
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/services/:service/rollback',
+    async handle({ service, body }, { engine, clock }) {
+      const begun = clock.monotonic();
+      const request = parsed(ByRequest, body);
+      const verdict = await engine.verdict(service);
+      const switched = await engine.rollback(service, request.by);
+      return json(switchedView(engine, service, switched, { verdict, tookMs: clock.monotonic() - begun }));
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/services/:service/switch',
+    async handle({ service, body }, { engine, clock }) {
+      const begun = clock.monotonic();
+      const { to, by } = parsed(SwitchRequest, body);
+      const switched = await engine.switchTo(service, to, by);
+      return json(
+        switchedView(engine, service, switched, { verdict: null, tookMs: clock.monotonic() - begun }),
+      );
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/services/:service/abort',
+    async handle({ service, body }, { engine }) {
+      const deployment = await engine.abort(service, parsed(ByRequest, body).by);
+      return json(deploymentView(engine.service(service), deployment), 202);
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/services/:service/deployments',
+    handle({ service: name, query }, { engine }) {
+      const service = engine.service(name);
+      const limit = parsed(
+        z.coerce.number().int().min(1).max(1000).default(100),
+        query.get('limit') ?? undefined,
+      );
+      const newest = service.deployments.slice(-limit).reverse();
+      return Promise.resolve(json(newest.map((deployment) => deploymentView(service, deployment))));
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/services/:service/deployments/:id',
+    handle({ service: name, id }, { engine }) {
+      const service = engine.service(name);
+      const last = service.deployments.length;
+      if (id > last) {
+        throw new CutoverError(
+          'deployment-unknown',
+          `service ${name}: expected a deployment from 1 to ${last}, found ${id}`,
+          {
+            next: 'cutover history shows them',
+          },
+        );
+      }
+      return Promise.resolve(json(deploymentView(service, deploymentOf(service, id))));
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/services/:service/logs',
+    async handle({ service: name, query }, { engine }) {
+      const service = engine.service(name);
+      const lines = parsed(
+        z.coerce.number().int().min(1).max(10_000).default(100),
+        query.get('lines') ?? undefined,
+      );
+      const colour =
+        parsed(Colour.optional(), query.get('environment') ?? undefined) ?? service.live ?? 'blue';
+      const layer = query.get('layer') ?? undefined;
+      const view: LogsView = {
+        environment: colour,
+        release: service.environments[colour].release,
+        lines: await engine.platformOf(name).tail({ service: name, colour }, lines, layer),
+      };
+      return json(view);
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/services/:service/events',
+    handle: ({ service, query, signal }, { engine }) => {
+      const after = parsed(z.coerce.number().int().min(0).default(0), query.get('after') ?? undefined);
+      return eventStream(engine, service, after, signal);
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/stop',
+    handle: ({ body }, { stop }) => {
+      stop(parsed(StopRequest, body));
+      return Promise.resolve(json({}, 202));
+    },
+  },
+];
+
+/** The value by the schema; throws `request-invalid` with every problem. */
+function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(
+    ({ path, message }) => `${path.join('.') || 'request'}: ${message}`,
+  );
+  throw new CutoverError('request-invalid', `the request is not as the API expects: ${problems.join('; ')}`, {
+    detail: { problems },
+  });
+}
+
+function orderOf(service: string, { order, release }: DeployRequest): DeployOrder {
+  if (release !== undefined && order === undefined) return { release };
+  if (!order || release !== undefined) {
+    throw new CutoverError(
+      'request-invalid',
+      'expected either an order for a new release or the number of an existing one',
+    );
+  }
+  const spec = parsed(Spec, order.spec);
+  if (spec.service !== service) {
+    throw new CutoverError(
+      'request-invalid',
+      `expected a spec of service ${service}, found one of ${spec.service}`,
+    );
+  }
+  // Parsed just above: as written, it is a spec.
+  return { order: { ...order, spec: order.spec as SpecInput } };
+}
+
+function switchedView(
+  engine: Engine,
+  service: string,
+  switched: Awaited<ReturnType<Engine['switchTo']>>,
+  more: Pick<SwitchedView, 'verdict' | 'tookMs'>,
+): SwitchedView {
+  const state = engine.service(service);
+  const release = state.environments[switched.to].release ?? 0;
+  const { deployment, from, to, epoch, switchMs, holdMs, held } = switched;
+  return {
+    deployment,
+    from,
+    to,
+    epoch,
+    release,
+    version: releaseOf(state, release)?.version ?? '',
+    switchMs,
+    holdMs,
+    held,
+    ...more,
+  };
+}

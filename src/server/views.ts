@@ -1,0 +1,111 @@
+import { formatAddress } from '../core/address.ts';
+import { colours, type Colour } from '../core/colour.ts';
+import type { Deployment } from '../core/deployment.ts';
+import { quantileMs } from '../core/latency.ts';
+import type { Plan, PlannedStep } from '../core/plan.ts';
+import { current, releaseOf, roleOf, type Service } from '../core/service.ts';
+import { failures, type Counters } from '../core/traffic.ts';
+import type { Engine } from '../engine/engine.ts';
+import { measured } from '../engine/walk.ts';
+import type { InstanceStatus } from '../ports/platform.ts';
+import { stepOf } from '../steps/index.ts';
+import type { DeploymentView, EnvironmentView, PlanView, ServiceView } from './api.ts';
+
+const words = (step: PlannedStep): { describe: string; describeUndo: string | null } => {
+  const { describe, describeUndo } = stepOf(step);
+  return { describe: describe(), describeUndo: describeUndo() };
+};
+
+export function planView(service: string, plan: Plan): PlanView {
+  return { service, plan, steps: plan.steps.map(words), later: plan.later.map(words) };
+}
+
+export function deploymentView(service: Service, deployment: Deployment): DeploymentView {
+  const { id, plan, by, status, startedAt, endedAt, abortedBy, failure, receipt } = deployment;
+  return {
+    service: service.name,
+    id,
+    kind: plan.kind,
+    release: plan.release,
+    version: releaseOf(service, plan.release)?.version ?? '',
+    by,
+    status,
+    startedAt,
+    endedAt,
+    steps: deployment.steps.map((step) => ({
+      kind: step.planned.kind,
+      ...words(step.planned),
+      status: step.status,
+      startedAt: step.startedAt,
+      endedAt: step.endedAt,
+      attempts: step.attempts,
+      says: step.says,
+      error: step.error,
+    })),
+    notes: plan.notes,
+    abortedBy,
+    failure,
+    receipt,
+    logVersion: service.version,
+  };
+}
+
+/** A service with what is seen of it now; what does not answer is null, so that status works while something is down. */
+export async function serviceView(engine: Engine, name: string): Promise<ServiceView> {
+  const service = engine.service(name);
+  const platform = engine.platformOf(name);
+  const router = engine.routerOf(name);
+  const inspect = (colour: Colour): Promise<readonly InstanceStatus[]> =>
+    platform.inspect({ service: name, colour });
+  const [counters, verdict, route, blue, green] = await Promise.all([
+    measured({ router, service: () => service, report: () => undefined }),
+    engine.verdict(name),
+    router.read(name).catch(() => null),
+    inspect('blue'),
+    inspect('green'),
+  ]);
+  const seen = { blue, green };
+  const live = service.live === null ? null : service.environments[service.live].release;
+  const shown = live === null ? service.releases.at(-1) : releaseOf(service, live);
+  const listen = route?.listen ?? shown?.spec.router.listen;
+  const preview = route ? route.preview : (shown?.spec.router.preview ?? null);
+  const deployment = current(service) ?? service.deployments.at(-1);
+  const environment = (colour: Colour): EnvironmentView => {
+    const { phase, release, keptUntil } = service.environments[colour];
+    const version = release === null ? null : (releaseOf(service, release)?.version ?? null);
+    const instances = seen[colour];
+    return {
+      colour,
+      role: roleOf(service, colour),
+      phase,
+      release,
+      version,
+      keptUntil,
+      instances,
+      traffic: traffic(counters, colour),
+    };
+  };
+  return {
+    name,
+    live: service.live,
+    epoch: service.epoch,
+    listen: listen ? formatAddress(listen) : null,
+    preview: preview ? formatAddress(preview) : null,
+    environments: { blue: environment(colours[0]), green: environment(colours[1]) },
+    deployment: deployment ? deploymentView(service, deployment) : null,
+    verdict,
+    halted: engine.halted(name),
+  };
+}
+
+function traffic(counters: Counters | null, colour: Colour): EnvironmentView['traffic'] {
+  if (!counters) return null;
+  const side = counters[colour];
+  return {
+    requests: side.requests,
+    failed: failures(side),
+    inFlight: side.inFlight,
+    p50Ms: quantileMs(side.latency, 0.5),
+    p99Ms: quantileMs(side.latency, 0.99),
+  };
+}
