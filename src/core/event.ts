@@ -56,8 +56,13 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('environment-kept'), colour: Colour, release, until: z.number() }),
   z.object({ type: z.literal('environment-retired'), colour: Colour }),
 
-  /** The epoch is given out here, before the router is told: whoever wrote a later one is the newer controller. */
-  z.object({ type: z.literal('route-ordered'), deployment, epoch: z.int().min(1), live: Colour }),
+  /** The epoch is given out here, before the router is told: whoever wrote a later one is the newer controller. No deployment: what is in force was told to a router that had forgotten it. */
+  z.object({
+    type: z.literal('route-ordered'),
+    deployment: deployment.nullable(),
+    epoch: z.int().min(1),
+    live: Colour,
+  }),
   z.object({
     type: z.literal('traffic-switched'),
     deployment,

@@ -1,3 +1,4 @@
+import type { Address } from './address.ts';
 import type { Colour } from './colour.ts';
 import { ready } from './environment.ts';
 import { addressesOf } from './placement.ts';
@@ -33,4 +34,21 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
     blue: side('blue'),
     green: side('green'),
   };
+}
+
+/** Whether `found` sends the traffic where `expected` does; a port 0 stands for whichever the system chose, and the epoch is not compared. */
+export function sameRoute(found: Route, expected: Route): boolean {
+  const place = ({ host, port }: Address): string => `${host} ${port}`;
+  const listener = (a: Address | null, b: Address | null): boolean =>
+    a === null || b === null ? a === b : a.host === b.host && (b.port === 0 || a.port === b.port);
+  const side = (a: RoutedSide, b: RoutedSide): boolean =>
+    a.release === b.release && a.instances.map(place).join() === b.instances.map(place).join();
+  return (
+    found.live === expected.live &&
+    listener(found.listen, expected.listen) &&
+    listener(found.preview, expected.preview) &&
+    found.previewHost === expected.previewHost &&
+    side(found.blue, expected.blue) &&
+    side(found.green, expected.green)
+  );
 }

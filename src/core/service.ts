@@ -235,7 +235,7 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       if (event.epoch !== service.epoch + 1) refuse(`the next epoch is ${service.epoch + 1}`);
       if (!ready(service.environments[event.live]))
         refuse(`${event.live} is ${service.environments[event.live].phase}, never healthy`);
-      return { ...active(event.deployment, () => ({})), epoch: event.epoch };
+      return next({ epoch: event.epoch });
     case 'traffic-switched': {
       if (event.epoch !== service.epoch) refuse(`the epoch in force is ${service.epoch}`);
       if (!ready(service.environments[event.to]))

@@ -1,9 +1,11 @@
 import type { Colour } from '../core/colour.ts';
-import { other } from '../core/colour.ts';
+import { colours, other } from '../core/colour.ts';
 import { underWay, type Deployment, type Switched } from '../core/deployment.ts';
 import { CutoverError, errorRecord, type ErrorRecord } from '../core/errors.ts';
 import type { EventRecord, ServiceEvent } from '../core/event.ts';
+import { ready } from '../core/environment.ts';
 import type { Plan } from '../core/plan.ts';
+import { routeOf, sameRoute } from '../core/route.ts';
 import type { Release, Source } from '../core/release.ts';
 import { current, newService, releaseOf, type Service } from '../core/service.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';
@@ -73,13 +75,51 @@ export class Engine {
 
   constructor(private readonly parts: EngineParts) {}
 
-  /** Opens every service in the store and goes on with what was under way. */
-  async resume(): Promise<void> {
+  /**
+   * Opens every service in the store: brings up the instances that should run and do not, tells the router what it has
+   * forgotten, and goes on with what was under way. What could not be done is returned as warnings, and stops nothing else.
+   */
+  async resume(): Promise<readonly ErrorRecord[]> {
+    const warnings: ErrorRecord[] = [];
     for (const name of await this.parts.store.streams()) {
       const entry = await this.#open(name);
+      try {
+        await this.#bringUp(entry.journal.service);
+        await this.reassert(name);
+      } catch (thrown) {
+        if (thrown instanceof LogUnwritable) throw thrown;
+        warnings.push(errorRecord(thrown));
+      }
       const deployment = current(entry.journal.service);
       if (deployment) this.#begin(entry, deployment);
       else this.#scheduleRetirement(entry);
+    }
+    return warnings;
+  }
+
+  /** Tells the router what the log says, if it says something else: after it has lost its table, say. Nothing moves otherwise. */
+  async reassert(name: string): Promise<void> {
+    const { journal } = this.#entry(name);
+    const { live, epoch } = journal.service;
+    // While a deployment is under way its own steps see to the router.
+    if (live === null || current(journal.service)) return;
+    const router = this.#router(journal.service);
+    const found = await router.read(name);
+    if (found && sameRoute(found, routeOf(journal.service, live, Math.max(1, epoch)))) return;
+    const after = await journal.append((now) => [
+      { type: 'route-ordered', deployment: null, epoch: now.epoch + 1, live },
+    ]);
+    await router.apply(routeOf(after, live, after.epoch));
+  }
+
+  /** After a restart of the machine nothing runs: the sides that have been healthy are started again where they were. */
+  async #bringUp(service: Service): Promise<void> {
+    const platform = this.#platform(service);
+    for (const colour of colours) {
+      const environment = service.environments[colour];
+      const release = environment.release === null ? undefined : releaseOf(service, environment.release);
+      if (!release || !environment.placement || !ready(environment)) continue;
+      await platform.start({ service: service.name, colour }, release, environment.placement);
     }
   }
 
@@ -223,12 +263,10 @@ export class Engine {
   /** Stops walking where it stands; what is under way goes on with the next controller. */
   async stop(): Promise<void> {
     this.#stop.abort(new Stopping('the controller stops'));
-    await Promise.all(
-      [...this.#entries.values()].map(({ running, retirement }) => {
-        retirement?.abort();
-        return running?.done;
-      }),
-    );
+    for (const { running, retirement } of this.#entries.values()) {
+      retirement?.abort();
+      await running?.done;
+    }
   }
 
   /** Opens a service once, also when it is asked for twice at the same time. */
