@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { Address } from '../../core/address.ts';
+import { errorTable, type ErrorCode } from '../../core/errors.ts';
+
+/** Where the proxy's admin socket is within the home directory (`socketPath` in config/home.ts). */
+export const adminSocketName = 'proxy/admin.sock';
+
+export const ProxyStatus = z.object({
+  pid: z.int(),
+  /** Another one after every start of the keeper; counters of different ones cannot be compared. */
+  bootId: z.string(),
+  /** Of the program. */
+  version: z.string(),
+  startedAt: z.number(),
+  workers: z.array(
+    z.object({
+      pid: z.int().nullable(),
+      ready: z.boolean(),
+      startedAt: z.number().nullable(),
+      restarts: z.int(),
+    }),
+  ),
+  /** Processes of former sets that finish what they began. */
+  draining: z.array(z.int()),
+  table: z.object({ version: z.int(), services: z.array(z.string()) }),
+  listeners: z.array(Address),
+  /** What a person should look at: a damaged table, an address that could not be bound. */
+  warnings: z.array(z.string()),
+});
+export type ProxyStatus = z.infer<typeof ProxyStatus>;
+
+export const Removed = z.object({ removed: z.boolean() });
+
+export const StopOrder = z.strictObject({
+  /** How long exchanges that have begun may go on. */
+  drainMs: z.number().min(0).max(3_600_000).default(10_000),
+  /** Only the keeper ends; workers serve on until the next keeper takes over from them. For upgrades. */
+  keepWorkers: z.boolean().default(false),
+});
+export type StopOrder = z.infer<typeof StopOrder>;
+
+const codes = Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]];
+
+/** An error on the wire: `ErrorRecord`. */
+export const WireError = z.object({
+  code: z.enum(codes),
+  message: z.string(),
+  next: z.string().optional(),
+  detail: z.record(z.string(), z.unknown()).optional(),
+});
+
+const statuses: Partial<Record<ErrorCode, number>> = {
+  'request-invalid': 400,
+  'service-unknown': 404,
+  'stale-epoch': 409,
+  'address-in-use': 409,
+  'address-refused': 422,
+  'proxy-absent': 503,
+  'disk-full': 507,
+};
+
+/** The HTTP status of an error; the code says more. */
+export const httpStatus = (code: ErrorCode): number => statuses[code] ?? 500;

@@ -1,0 +1,42 @@
+import { cpus } from 'node:os';
+import { serveAdmin } from '../admin/server.ts';
+import { Keeper, type KeeperOptions } from './keeper.ts';
+
+export interface KeeperProcessOptions extends Omit<KeeperOptions, 'workers' | 'log' | 'version'> {
+  readonly workers?: number;
+  readonly version?: string;
+  readonly log?: (line: string) => void;
+  /** How long exchanges may go on after SIGTERM, SIGINT or SIGHUP (default 10 s). */
+  readonly stopDrainMs?: number;
+  /** Called once the admin socket answers. */
+  readonly onReady?: (socket: string) => void;
+}
+
+/** One worker for each core, at most 8: more than that has not been seen to help a proxy whose peers need the cores too. */
+export const defaultWorkers = (): number => Math.max(1, Math.min(8, cpus().length));
+
+/**
+ * Runs the keeper in this process until it is stopped, by `POST /v1/stop` or by SIGTERM, SIGINT or SIGHUP. When it resolves,
+ * the workers have ended (unless they were to be kept) and nothing of it is left but the table files.
+ *
+ * @throws CutoverError as `Keeper.start`
+ */
+export async function runKeeperProcess(options: KeeperProcessOptions): Promise<void> {
+  const keeper = await Keeper.start({
+    ...options,
+    workers: options.workers ?? defaultWorkers(),
+    version: options.version ?? '0.0.0',
+    log: options.log ?? ((line) => process.stderr.write(`proxy: ${line}\n`)),
+  });
+  const stop = (): void => void keeper.stop({ drainMs: options.stopDrainMs ?? 10_000, keepWorkers: false });
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, stop);
+  try {
+    const admin = serveAdmin(keeper, options.home);
+    options.onReady?.(admin.path);
+    await keeper.stopped;
+    await admin.close();
+  } finally {
+    for (const signal of signals) process.off(signal, stop);
+  }
+}

@@ -1,0 +1,340 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { prepareSocketDirectory, socketPath } from '../../config/home.ts';
+import { formatAddress, type Address } from '../../core/address.ts';
+import { CutoverError } from '../../core/errors.ts';
+import type { Applied, Counters, Route } from '../../core/traffic.ts';
+import type { ProxyStatus, StopOrder } from '../admin/protocol.ts';
+import type { Table } from '../data-plane.ts';
+import { TableFile } from '../table/table-file.ts';
+import {
+  listenAddresses,
+  routeOf,
+  withPortsOf,
+  withRoute,
+  withoutService,
+  type ProxyTable,
+} from '../table/table.ts';
+import { switchTogether } from './barrier.ts';
+import { Fleet } from './fleet.ts';
+import { lockKeeper } from './keeper-lock.ts';
+import { ListenerSet } from './listener-set.ts';
+import { RosterFile } from './roster.ts';
+import { Serial } from './serial.ts';
+import { Takeover } from './takeover.ts';
+import type { WorkerHandle } from './worker-handle.ts';
+
+export interface KeeperOptions {
+  /** Absolute path of the home directory; everything of the keeper is in `proxy/` within it. */
+  readonly home: string;
+  /** Argument vector that starts a worker: a program that calls `runWorker`. */
+  readonly workerCommand: readonly string[];
+  readonly workers: number;
+  /** Of the program, for `status`. */
+  readonly version: string;
+  /** How long a worker that is replaced may finish what it has begun (default 60 s). */
+  readonly drainMs?: number;
+  /** How long a worker may take to answer before it is killed and replaced (default 1 s). */
+  readonly answerMs?: number;
+  /** Where lines for people go. */
+  readonly log: (line: string) => void;
+}
+
+const readyMs = 10_000;
+const pulseMs = 1000;
+
+/**
+ * The one process of a home directory that owns the listening sockets and the routing table, and tells the workers what to do.
+ * It never touches traffic: when it dies, traffic goes on, and the next keeper takes over sockets, table and all.
+ */
+export class Keeper {
+  readonly bootId = randomUUID();
+  readonly stopped: Promise<void>;
+  private readonly startedAt = Date.now();
+  private readonly turns = new Serial();
+  private readonly resolveStopped: () => void;
+  private pulse: Timer | undefined;
+  private stopping = false;
+  /** Addresses of the table that could not be bound, with the reason. */
+  private readonly unbound = new Map<string, { readonly address: Address; readonly reason: string }>();
+
+  private constructor(
+    private readonly options: KeeperOptions,
+    private readonly file: TableFile,
+    private readonly listeners: ListenerSet,
+    private readonly fleet: Fleet,
+    private readonly roster: RosterFile,
+    private readonly unlock: () => void,
+    private inForce: ProxyTable,
+    private readonly warnings: string[],
+  ) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.stopped = promise;
+    this.resolveStopped = resolve;
+  }
+
+  /**
+   * Starts to serve by the table on disk, taking over from the workers of a keeper that died. When it resolves, no worker of
+   * the former keeper routes a new request.
+   *
+   * @throws CutoverError `proxy-running` if another keeper lives; `io-failed` if no worker comes up
+   */
+  static async start(options: KeeperOptions): Promise<Keeper> {
+    const directory = join(options.home, 'proxy');
+    const unlock = lockKeeper(directory);
+    try {
+      return await Keeper.startLocked(options, directory, unlock);
+    } catch (error) {
+      unlock();
+      throw error;
+    }
+  }
+
+  private static async startLocked(
+    options: KeeperOptions,
+    directory: string,
+    unlock: () => void,
+  ): Promise<Keeper> {
+    const file = new TableFile(directory);
+    const { table, warnings } = file.load();
+    for (const warning of warnings) options.log(warning);
+    const roster = new RosterFile(directory);
+    const orphans = roster.orphans();
+    const answerMs = options.answerMs ?? 1000;
+    const inbox = socketPath(options.home, 'proxy/takeover.sock');
+    prepareSocketDirectory(inbox);
+    const takeover = orphans.length ? new Takeover(inbox, orphans, answerMs) : undefined;
+    try {
+      if (takeover) options.log(`taking over from ${orphans.length} workers of a keeper that is gone`);
+      const listeners = new ListenerSet((await takeover?.listeners()) ?? new Map());
+      listeners.keepOnly(listenAddresses(table));
+      const fleet: Fleet = new Fleet({
+        command: options.workerCommand,
+        size: options.workers,
+        inbox,
+        drainMs: options.drainMs ?? 60_000,
+        answerMs,
+        readyMs,
+        roster,
+        orphans,
+        log: options.log,
+        listeners: () => listeners.all(),
+        inTurn: (task) => keeper.turns.run(() => task(keeper.inForce, listeners.all())),
+      });
+      const keeper: Keeper = new Keeper(options, file, listeners, fleet, roster, unlock, table, [
+        ...warnings,
+      ]);
+      await keeper.bindTable();
+      await keeper.replaceWorkers();
+      await takeover?.drain();
+      // An orphan that did not answer held its sockets until now.
+      if (takeover && keeper.unbound.size) await keeper.bindAgain();
+      keeper.pulse = setInterval(() => keeper.beat(), pulseMs);
+      return keeper;
+    } finally {
+      takeover?.close();
+    }
+  }
+
+  /** As `Router.apply` (ports/router.ts). */
+  apply(route: Route): Promise<Applied> {
+    return this.change(async () => {
+      const asked = withPortsOf(routeOf(this.inForce, route.service), route);
+      if (!withRoute(this.inForce, asked)) {
+        const counters = await this.counters(route.service);
+        return { epoch: route.epoch, changed: false, holdMs: 0, held: 0, counters };
+      }
+      const before = this.listeners.all();
+      try {
+        const [listen = asked.listen, preview = null] = await this.listeners.open(
+          asked.preview ? [asked.listen, asked.preview] : [asked.listen],
+        );
+        const next = withRoute(this.inForce, { ...asked, listen, preview });
+        if (!next) throw new Error('a route that differed is the same with its ports settled');
+        const { holdMs, held, counters } = await this.put(next, route.service);
+        return { epoch: route.epoch, changed: true, holdMs, held, counters };
+      } catch (error) {
+        this.listeners.keepOnly(new Map(before.map(({ address }) => [formatAddress(address), address])));
+        throw error;
+      }
+    });
+  }
+
+  /** As `Router.remove`; false if there was no such service. */
+  remove(service: string, epoch: number): Promise<boolean> {
+    return this.change(async () => {
+      const next = withoutService(this.inForce, service, epoch);
+      if (next) await this.put(next, service);
+      return next !== null;
+    });
+  }
+
+  route(service: string): Route | null {
+    return routeOf(this.inForce, service) ?? null;
+  }
+
+  get table(): ProxyTable {
+    return this.inForce;
+  }
+
+  async counters(service: string): Promise<Counters> {
+    await this.fleet.refreshCounters();
+    return this.fleet.counters(service, this.bootId);
+  }
+
+  status(): ProxyStatus {
+    return {
+      pid: process.pid,
+      bootId: this.bootId,
+      version: this.options.version,
+      startedAt: this.startedAt,
+      workers: this.fleet.status(),
+      draining: this.fleet.draining(),
+      table: { version: this.inForce.version, services: this.inForce.routes.map(({ service }) => service) },
+      listeners: this.listeners.all().map(({ address }) => address),
+      warnings: [...this.warnings, ...[...this.unbound.values()].map(({ reason }) => reason)],
+    };
+  }
+
+  /** Ends the keeper, and the workers after their drain unless they are to be kept. Idempotent; `stopped` says when it is done. */
+  stop({ drainMs, keepWorkers }: StopOrder): Promise<void> {
+    if (!this.stopping) {
+      this.stopping = true;
+      clearInterval(this.pulse);
+      void this.turns.run(() => this.end(drainMs, keepWorkers)).finally(() => this.resolveStopped());
+    }
+    return this.stopped;
+  }
+
+  private async end(drainMs: number, keepWorkers: boolean): Promise<void> {
+    if (keepWorkers) this.fleet.abandon();
+    else {
+      this.listeners.keepOnly(new Map());
+      await this.fleet.stop(drainMs);
+      this.roster.remove();
+    }
+    this.unlock();
+  }
+
+  private change<T>(task: () => Promise<T>): Promise<T> {
+    return this.turns.run(() => {
+      if (this.stopping)
+        throw new CutoverError('proxy-absent', 'the proxy is stopping and takes no change', {
+          next: 'start it again: cutover up',
+        });
+      return task();
+    });
+  }
+
+  /** Puts a table in force: on disk, in every worker, with the sockets that it needs and no others. */
+  private async put(
+    next: ProxyTable,
+    service: string,
+  ): Promise<{ holdMs: number; held: number; counters: Counters }> {
+    const prepared = this.file.prepare(next);
+    let fresh: WorkerHandle[] | null = null;
+    const table: Table = { version: next.version, routes: next.routes };
+    const former = this.inForce;
+    let counters: Counters | undefined;
+    try {
+      const wanted = listenAddresses(next);
+      const needed = this.listeners.all().filter(({ address }) => wanted.has(formatAddress(address)));
+      const current = listenAddresses(former);
+      if (wanted.size !== current.size || [...wanted.keys()].some((key) => !current.has(key)))
+        fresh = await this.fleet.prepareSet(needed);
+      const { holdMs, held } = await switchTogether(
+        this.fleet.routing(),
+        table,
+        () => {
+          counters = this.fleet.counters(service, this.bootId);
+          this.commit(prepared, former);
+          this.inForce = next;
+        },
+        async () => {
+          if (fresh) await this.fleet.startSet(fresh, table);
+        },
+        this.options.answerMs ?? 1000,
+      );
+      if (fresh) this.fleet.installSet(fresh);
+      this.listeners.keepOnly(wanted);
+      for (const key of this.unbound.keys()) if (!wanted.has(key)) this.unbound.delete(key);
+      this.copy(prepared);
+      return { holdMs, held, counters: counters ?? this.fleet.counters(service, this.bootId) };
+    } catch (error) {
+      prepared.discard();
+      for (const worker of fresh ?? []) worker.kill();
+      throw error;
+    }
+  }
+
+  /** A commit that fails half-way may have put the new table on disk, which nobody routes by: the former one is put back. */
+  private commit(prepared: { commit(): void }, former: ProxyTable): void {
+    try {
+      prepared.commit();
+    } catch (error) {
+      try {
+        const back = this.file.prepare(former);
+        back.commit();
+        back.copy();
+      } catch (second) {
+        this.warn(
+          `the table on disk may be newer than the one in force: ${second instanceof Error ? second.message : String(second)}`,
+        );
+      }
+      throw error;
+    }
+  }
+
+  /** The change stands on disk once by now; without its second copy it is only less safe from damage. */
+  private copy(prepared: { copy(): void }): void {
+    try {
+      prepared.copy();
+    } catch (error) {
+      this.warn(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  private async bindTable(): Promise<void> {
+    for (const [key, { address, service }] of listenAddresses(this.inForce)) {
+      try {
+        await this.listeners.open([address]);
+        this.unbound.delete(key);
+      } catch (error) {
+        const reason = `service ${service} is not served at ${key}: ${error instanceof Error ? error.message : String(error)}`;
+        if (!this.unbound.has(key)) this.options.log(reason);
+        this.unbound.set(key, { address, reason });
+      }
+    }
+  }
+
+  /** A fresh set of workers with all the sockets, by the table in force. */
+  private async replaceWorkers(): Promise<void> {
+    const fresh = await this.fleet.prepareSet(this.listeners.all());
+    await this.fleet.startSet(fresh, this.inForce);
+    this.fleet.installSet(fresh);
+  }
+
+  private async bindAgain(): Promise<void> {
+    const before = this.unbound.size;
+    await this.bindTable();
+    if (this.unbound.size < before) await this.replaceWorkers();
+  }
+
+  /** Each second: what workers counted is fetched, so that little is lost with one, and missing addresses are tried again. */
+  private beat(): void {
+    void this.fleet.refreshCounters();
+    if (!this.unbound.size) return;
+    this.turns
+      .run(() => this.bindAgain())
+      .catch((error: unknown) =>
+        this.options.log(`trying the missing addresses again failed: ${String(error)}`),
+      );
+  }
+
+  private warn(warning: string): void {
+    this.options.log(warning);
+    this.warnings.push(warning);
+    // Only the latest are of use, and a disk that stays full must not fill the memory too.
+    if (this.warnings.length > 20) this.warnings.shift();
+  }
+}

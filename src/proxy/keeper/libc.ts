@@ -1,0 +1,75 @@
+import { dlopen, read } from 'bun:ffi';
+import { arch, constants } from 'node:os';
+
+/** The few calls of the C library that neither Bun nor Node offers: listening without accepting, and passing descriptors on. */
+const signatures = {
+  socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
+  setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
+  bind: { args: ['i32', 'ptr', 'u32'], returns: 'i32' },
+  listen: { args: ['i32', 'i32'], returns: 'i32' },
+  getsockname: { args: ['i32', 'ptr', 'ptr'], returns: 'i32' },
+  inet_pton: { args: ['i32', 'ptr', 'ptr'], returns: 'i32' },
+  sendmsg: { args: ['i32', 'ptr', 'i32'], returns: 'i32' },
+  recvmsg: { args: ['i32', 'ptr', 'i32'], returns: 'i32' },
+  close: { args: ['i32'], returns: 'i32' },
+  __errno_location: { args: [], returns: 'ptr' },
+} as const;
+
+function open() {
+  const musl = `libc.musl-${arch() === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`;
+  try {
+    return dlopen('libc.so.6', signatures);
+  } catch (cause) {
+    try {
+      return dlopen(musl, signatures);
+    } catch {
+      throw new Error(`neither libc.so.6 nor ${musl} could be opened; the proxy runs on Linux`, { cause });
+    }
+  }
+}
+let opened: ReturnType<typeof open> | undefined;
+
+/** The library, opened when first used. */
+export const libc = () => (opened ??= open()).symbols;
+
+/** Constants of the Linux ABI (x86-64 and AArch64 have the same). */
+export const linux = {
+  AF_UNIX: 1,
+  AF_INET: 2,
+  AF_INET6: 10,
+  SOCK_STREAM: 1,
+  SOCK_DGRAM: 2,
+  SOCK_NONBLOCK: 0o4000,
+  SOCK_CLOEXEC: 0o2000000,
+  SOL_SOCKET: 1,
+  SO_REUSEADDR: 2,
+  SCM_RIGHTS: 1,
+  MSG_DONTWAIT: 0x40,
+  MSG_NOSIGNAL: 0x4000,
+  MSG_CMSG_CLOEXEC: 0x40000000,
+  MSG_CTRUNC: 8,
+} as const;
+
+/** A system call that failed, by its name and the system's code for the reason, such as `EADDRINUSE`. */
+export class SystemCallError extends Error {
+  override readonly name = 'SystemCallError';
+  constructor(
+    readonly call: string,
+    readonly code: string,
+  ) {
+    super(`${call}: ${code}`);
+  }
+}
+
+/** The reason why the last call failed, to be made at once after it. */
+export function systemCallError(call: string): SystemCallError {
+  const location = libc().__errno_location();
+  const errno = location === null ? 0 : read.i32(location, 0);
+  const code =
+    Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`;
+  return new SystemCallError(call, code);
+}
+
+export function closeDescriptor(fd: number): void {
+  if (libc().close(fd) !== 0) throw systemCallError('close');
+}

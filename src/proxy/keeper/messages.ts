@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { Address } from '../../core/address.ts';
+import { Counters, Route } from '../../core/traffic.ts';
+
+/** What a worker counts for each service; the keeper adds its boot id. */
+export const WorkerCounters = z.record(z.string(), Counters.omit({ bootId: true }));
+export type WorkerCounters = z.infer<typeof WorkerCounters>;
+
+const Table = z.object({ version: z.int().min(0), routes: z.array(Route) });
+const id = z.int().min(0);
+
+/** From the keeper to a worker. `id` comes back in the answer. */
+export const Order = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('start'),
+    id,
+    table: Table,
+    /** `fd` is the number under which the worker inherited the socket. */
+    listeners: z.array(z.object({ address: Address, fd: z.int().min(3) })),
+    /** Where the listening sockets go when the keeper has died and the next one asks for them (SIGUSR2). */
+    inbox: z.string(),
+    drainMs: z.number().min(0),
+  }),
+  z.object({ kind: z.literal('hold'), id }),
+  /** Swaps, then releases: every other worker holds by now, so nothing can reach the old side any more. */
+  z.object({ kind: z.literal('swap'), id, table: Table }),
+  /** Releases by the table that was in force before. */
+  z.object({ kind: z.literal('release'), id }),
+  z.object({ kind: z.literal('counters'), id }),
+  z.object({ kind: z.literal('drain'), id, deadlineMs: z.number().min(0) }),
+]);
+export type Order = z.infer<typeof Order>;
+export type OrderOf<K extends Order['kind']> = Extract<Order, { kind: K }>;
+
+/** From a worker to the keeper. */
+export const Report = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('ready') }),
+  /** The order `id` is carried out. `held` is how many requests waited, after a release. */
+  z.object({ kind: z.literal('done'), id, held: z.int().min(0), counters: WorkerCounters }),
+  z.object({ kind: z.literal('failed'), id, message: z.string() }),
+  z.object({ kind: z.literal('counted'), counters: WorkerCounters }),
+  /** It was told by a signal to end, and accepts no more. */
+  z.object({ kind: z.literal('draining') }),
+]);
+export type Report = z.infer<typeof Report>;
+
+/** From a worker whose keeper has died to the next keeper, beside the descriptors. */
+export const OrphanReport = z.discriminatedUnion('kind', [
+  /** The descriptors that came along listen on these addresses, in this order; `last` if no more of them follow. */
+  z.object({ kind: z.literal('listeners'), pid: z.int(), addresses: z.array(Address), last: z.boolean() }),
+  /** It accepts nothing and routes nothing new any more. */
+  z.object({ kind: z.literal('draining'), pid: z.int() }),
+]);
+export type OrphanReport = z.infer<typeof OrphanReport>;

@@ -1,0 +1,154 @@
+import type { DataPlane } from '../data-plane.ts';
+import { descriptorsPerMessage, sendDescriptors } from './descriptor-passing.ts';
+import { Order, type OrderOf, type OrphanReport, type Report, type WorkerCounters } from './messages.ts';
+
+/** A keeper that says nothing for so long after `hold` is stopped or stuck; the requests that wait must not wait for it. */
+const longestHoldMs = 3000;
+
+const countersOf = (plane: DataPlane): WorkerCounters => Object.fromEntries(plane.counters());
+
+/**
+ * One worker: carries out the keeper's orders on a data plane, and goes on alone by its last table when the keeper dies.
+ *
+ * Signals, for the time without a keeper: SIGUSR2 hands the listening sockets to the next keeper, SIGTERM drains and ends.
+ * SIGINT and SIGHUP, which a terminal sends to the whole group, are the keeper's to judge.
+ */
+class WorkerProcess {
+  private started: OrderOf<'start'> | undefined;
+  private holding: Timer | undefined;
+  private draining = false;
+  private askedByNextKeeper = false;
+
+  constructor(
+    private readonly plane: DataPlane,
+    private readonly end: (exitCode: number) => void,
+  ) {}
+
+  run(): void {
+    process.on('SIGINT', () => undefined);
+    process.on('SIGHUP', () => undefined);
+    process.on('SIGTERM', () => this.drainAndEnd(this.started?.drainMs ?? 0));
+    process.on('SIGUSR2', () => this.handOver());
+    process.on('disconnect', () => this.keeperLost());
+    process.on('message', (message: unknown) => this.obey(Order.parse(message)));
+    this.report({ kind: 'ready' });
+  }
+
+  private obey(order: Order): void {
+    try {
+      const held = this.carryOut(order);
+      if (held !== undefined)
+        this.report({ kind: 'done', id: order.id, held, counters: countersOf(this.plane) });
+    } catch (error) {
+      this.report({
+        kind: 'failed',
+        id: order.id,
+        message: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+
+  /** How many requests waited; undefined if there is nothing to answer yet. */
+  private carryOut(order: Order): number | undefined {
+    switch (order.kind) {
+      case 'start':
+        this.started = order;
+        this.plane.swap(order.table);
+        this.plane.listen(order.listeners);
+        return 0;
+      case 'hold':
+        this.plane.hold();
+        clearTimeout(this.holding);
+        this.holding = setTimeout(() => this.release(), longestHoldMs);
+        return 0;
+      case 'swap':
+        this.plane.swap(order.table);
+        return this.release();
+      case 'release':
+        return this.release();
+      case 'counters':
+        return 0;
+      case 'drain':
+        this.drainAndEnd(order.deadlineMs);
+        return 0;
+    }
+  }
+
+  private release(): number {
+    clearTimeout(this.holding);
+    this.holding = undefined;
+    return this.plane.release();
+  }
+
+  private drainAndEnd(deadlineMs: number): void {
+    const begun = this.plane.drain(deadlineMs);
+    if (this.draining) return;
+    this.draining = true;
+    this.report({ kind: 'draining' });
+    if (this.askedByNextKeeper) this.tellNextKeeper({ kind: 'draining', pid: process.pid }, []);
+    const ended = (exitCode: number) => {
+      this.report({ kind: 'counted', counters: countersOf(this.plane) });
+      this.end(exitCode);
+    };
+    begun.then(
+      () => ended(0),
+      (error: unknown) => {
+        process.stderr.write(`worker ${process.pid}: draining failed: ${String(error)}\n`);
+        ended(1);
+      },
+    );
+  }
+
+  private keeperLost(): void {
+    // Not yet started means not yet on the list that the next keeper reads: it would never be found again.
+    if (!this.started) return this.end(0);
+    if (this.holding) this.release();
+  }
+
+  private handOver(): void {
+    if (!this.started) return;
+    this.askedByNextKeeper = true;
+    if (this.draining) return this.tellNextKeeper({ kind: 'draining', pid: process.pid }, []);
+    const { listeners } = this.started;
+    for (let at = 0; at === 0 || at < listeners.length; at += descriptorsPerMessage) {
+      const some = listeners.slice(at, at + descriptorsPerMessage);
+      const last = at + descriptorsPerMessage >= listeners.length;
+      this.tellNextKeeper(
+        { kind: 'listeners', pid: process.pid, addresses: some.map(({ address }) => address), last },
+        some.map(({ fd }) => fd),
+      );
+    }
+  }
+
+  private tellNextKeeper(report: OrphanReport, fds: readonly number[]): void {
+    if (!this.started) return;
+    try {
+      sendDescriptors(this.started.inbox, JSON.stringify(report), fds);
+    } catch (error) {
+      // The next keeper is not there, or gone again; it waits for a bounded time and does without.
+      process.stderr.write(`worker ${process.pid}: no keeper took "${report.kind}": ${String(error)}\n`);
+    }
+  }
+
+  private report(report: Report): void {
+    if (process.connected) process.send?.(report);
+  }
+}
+
+/**
+ * Runs a worker in this process, which a keeper has started (`WorkerHandle`). Returns at once; the process ends when the
+ * keeper says so, when it is drained, or when its keeper dies before it was started.
+ */
+export function runWorkerProcess(plane: DataPlane): void {
+  if (!process.connected) {
+    process.stderr.write('a proxy worker is started by the keeper, not by hand; run: cutover up\n');
+    process.exitCode = 2;
+    return;
+  }
+  new WorkerProcess(plane, (exitCode) => {
+    // What was reported must have left before the process ends.
+    if (process.connected) process.once('disconnect', () => process.exit(exitCode));
+    else process.exit(exitCode);
+    if (process.connected) process.disconnect?.();
+  }).run();
+}

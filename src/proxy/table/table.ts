@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import { formatAddress, type Address } from '../../core/address.ts';
+import { CutoverError } from '../../core/errors.ts';
+import { Route } from '../../core/traffic.ts';
+
+/** How many removed services are remembered; the oldest is forgotten first. */
+const removedKept = 1000;
+
+/** All that the proxy knows, as it stands on disk: the routes, and at which epoch each forgotten service was removed. */
+export const ProxyTable = z.object({
+  /** Grows by one with every change. */
+  version: z.int().min(0),
+  routes: z.array(Route),
+  /** Kept so that a stale controller cannot bring a removed service back. */
+  removed: z.array(z.object({ service: z.string(), epoch: z.int() })),
+});
+export type ProxyTable = z.infer<typeof ProxyTable>;
+
+export const emptyTable: ProxyTable = { version: 0, routes: [], removed: [] };
+
+export const routeOf = (table: ProxyTable, service: string): Route | undefined =>
+  table.routes.find((route) => route.service === service);
+
+/** Every address that the routes listen on, each once, with the service that it serves. */
+export function listenAddresses(
+  table: ProxyTable,
+): Map<string, { readonly address: Address; readonly service: string }> {
+  const addresses = new Map<string, { readonly address: Address; readonly service: string }>();
+  for (const { service, listen, preview } of table.routes)
+    for (const address of preview ? [listen, preview] : [listen])
+      addresses.set(formatAddress(address), { address, service });
+  return addresses;
+}
+
+/** The same route by value; the order of keys does not matter. */
+const sameRoute = (a: Route, b: Route): boolean => Bun.deepEquals(a, b, true);
+
+/**
+ * The route with port 0 ("any free port") replaced by the port in force at the same host, so that asking again for any port
+ * is not a change.
+ */
+export function withPortsOf(inForce: Route | undefined, asked: Route): Route {
+  const settle = (now: Address | null | undefined, next: Address): Address =>
+    next.port === 0 && now?.host === next.host ? now : next;
+  return {
+    ...asked,
+    listen: settle(inForce?.listen, asked.listen),
+    preview: asked.preview && settle(inForce?.preview, asked.preview),
+  };
+}
+
+function stale(service: string, found: number, asked: number, what: string): CutoverError {
+  return new CutoverError('stale-epoch', `service ${service}: ${what}`, {
+    next: 'read the route in force and decide anew (cutover status)',
+    detail: { service, inForce: found, asked },
+  });
+}
+
+function refuseTakenAddresses(table: ProxyTable, route: Route): void {
+  const wanted = route.preview ? [route.listen, route.preview] : [route.listen];
+  const [listen, preview] = wanted.map(formatAddress);
+  if (listen === preview && route.listen.port !== 0)
+    throw new CutoverError(
+      'request-invalid',
+      `service ${route.service}: listen and preview are both ${listen}, expected two addresses`,
+      {
+        next: 'give the preview an address of its own',
+      },
+    );
+  const others = listenAddresses({
+    ...table,
+    routes: table.routes.filter(({ service }) => service !== route.service),
+  });
+  for (const address of wanted) {
+    const holder = address.port === 0 ? undefined : others.get(formatAddress(address));
+    if (!holder) continue;
+    const where = formatAddress(address);
+    throw new CutoverError('address-in-use', `${where} is taken by service ${holder.service} of this proxy`, {
+      next: 'choose another address',
+      detail: { address: where, holder: holder.service },
+    });
+  }
+}
+
+/**
+ * The table with this route in place of the service's former one; null if that very route is in force already.
+ * Ports 0 are to be settled before (`withPortsOf`).
+ *
+ * @throws CutoverError `stale-epoch` for an older epoch, or another route under the same one (also against a removal);
+ *   `address-in-use` if another service listens there; `request-invalid` if the route contradicts itself
+ */
+export function withRoute(table: ProxyTable, route: Route): ProxyTable | null {
+  const { service, epoch } = route;
+  const inForce = routeOf(table, service);
+  if (inForce && epoch < inForce.epoch)
+    throw stale(
+      service,
+      inForce.epoch,
+      epoch,
+      `epoch ${epoch} is older than ${inForce.epoch}, which is in force`,
+    );
+  if (inForce && epoch === inForce.epoch) {
+    if (sameRoute(inForce, route)) return null;
+    throw stale(service, inForce.epoch, epoch, `another route is in force under epoch ${epoch}`);
+  }
+  const gone = table.removed.find((removed) => removed.service === service);
+  if (gone && epoch <= gone.epoch)
+    throw stale(service, gone.epoch, epoch, `epoch ${epoch} is not newer than its removal at ${gone.epoch}`);
+  refuseTakenAddresses(table, route);
+  return {
+    version: table.version + 1,
+    routes: inForce
+      ? table.routes.map((other) => (other === inForce ? route : other))
+      : [...table.routes, route],
+    removed: table.removed.filter((removed) => removed.service !== service),
+  };
+}
+
+/**
+ * The table without the service; null if it is not there.
+ *
+ * @throws CutoverError `stale-epoch` if a newer epoch is in force
+ */
+export function withoutService(table: ProxyTable, service: string, epoch: number): ProxyTable | null {
+  const inForce = routeOf(table, service);
+  if (!inForce) return null;
+  if (epoch < inForce.epoch)
+    throw stale(
+      service,
+      inForce.epoch,
+      epoch,
+      `removal at epoch ${epoch} is older than ${inForce.epoch}, which is in force`,
+    );
+  return {
+    version: table.version + 1,
+    routes: table.routes.filter((other) => other !== inForce),
+    removed: [...table.removed.filter((removed) => removed.service !== service), { service, epoch }].slice(
+      -removedKept,
+    ),
+  };
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { socketPath } from '../../config/home.ts';
+import { CutoverError } from '../../core/errors.ts';
+import { Applied, Counters, Route } from '../../core/traffic.ts';
+import type { Router } from '../../ports/router.ts';
+import { adminSocketName, ProxyStatus, Removed, type StopOrder } from '../../proxy/admin/protocol.ts';
+import { askProxy } from './admin-client.ts';
+
+const applyMs = 10_000;
+const readMs = 2_000;
+
+const pathOf = (service: string): string => `/v1/services/${encodeURIComponent(service)}`;
+
+/** The router that is our own proxy, told over its admin socket. Each call may be made again after `proxy-absent`. */
+export class EmbeddedRouter implements Router {
+  readonly capabilities = { preview: true, counters: true, inFlight: true };
+  readonly socket: string;
+
+  /** @param home absolute path of the home directory that the keeper was started with */
+  constructor(home: string) {
+    this.socket = socketPath(home, adminSocketName);
+  }
+
+  apply(route: Route): Promise<Applied> {
+    return askProxy(
+      this.socket,
+      { method: 'PUT', path: pathOf(route.service), body: route, timeoutMs: applyMs },
+      Applied,
+    );
+  }
+
+  async read(service: string): Promise<Route | null> {
+    try {
+      return await askProxy(this.socket, { method: 'GET', path: pathOf(service), timeoutMs: readMs }, Route);
+    } catch (error) {
+      if (error instanceof CutoverError && error.code === 'service-unknown') return null;
+      throw error;
+    }
+  }
+
+  counters(service: string): Promise<Counters> {
+    return askProxy(
+      this.socket,
+      { method: 'GET', path: `${pathOf(service)}/counters`, timeoutMs: readMs },
+      Counters,
+    );
+  }
+
+  async remove(service: string, epoch: number): Promise<void> {
+    await askProxy(
+      this.socket,
+      { method: 'DELETE', path: `${pathOf(service)}?epoch=${epoch}`, timeoutMs: applyMs },
+      Removed,
+    );
+  }
+
+  /** The proxy's own state, beyond the port. */
+  status(): Promise<ProxyStatus> {
+    return askProxy(this.socket, { method: 'GET', path: '/v1/status', timeoutMs: readMs }, ProxyStatus);
+  }
+
+  /** Asks the proxy to end; it drains after the answer. Returns the keeper's pid, whose end is the end of the stop. */
+  async stop(order: StopOrder): Promise<number> {
+    const Stopping = z.object({ stopping: z.literal(true), pid: z.int() });
+    return (
+      await askProxy(
+        this.socket,
+        { method: 'POST', path: '/v1/stop', body: order, timeoutMs: readMs },
+        Stopping,
+      )
+    ).pid;
+  }
+}

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { CutoverError } from '../../core/errors.ts';
+import { emptySide, type Applied, type Counters, type Route } from '../../core/traffic.ts';
+import type { Colour } from '../../core/colour.ts';
+import type { Router } from '../../ports/router.ts';
+import {
+  emptyTable,
+  routeOf,
+  withPortsOf,
+  withRoute,
+  withoutService,
+  type ProxyTable,
+} from '../../proxy/table/table.ts';
+
+/** A call of the port, and whether it is about to take effect or just has. */
+export interface RouterMoment {
+  readonly call: keyof Omit<Router, 'capabilities'>;
+  readonly when: 'before' | 'after';
+}
+
+export interface MemoryRouterOptions {
+  /** Called before and after the effect of each call; what it throws (or rejects with) is what the caller gets. */
+  readonly fault?: (moment: RouterMoment) => void | Promise<void>;
+  readonly now?: () => number;
+  /** The first port that is given for port 0. */
+  readonly firstPort?: number;
+}
+
+/**
+ * A router that keeps all in memory and moves no traffic but what `request` says: for dry runs, tests and the simulator.
+ * It decides about epochs and addresses by the same code as the proxy.
+ */
+export class MemoryRouter implements Router {
+  readonly capabilities = { preview: true, counters: true, inFlight: true };
+  private table: ProxyTable = emptyTable;
+  private readonly bootId: string = randomUUID();
+  private readonly sides = new Map<string, Pick<Counters, 'blue' | 'green'>>();
+  private nextPort: number;
+
+  constructor(private readonly options: MemoryRouterOptions = {}) {
+    this.nextPort = options.firstPort ?? 20_000;
+  }
+
+  apply(route: Route): Promise<Applied> {
+    return this.call('apply', () => {
+      const asked = withPortsOf(routeOf(this.table, route.service), route);
+      const unchanged = withRoute(this.table, asked) === null;
+      const settled = unchanged ? asked : this.withPorts(asked);
+      const next = unchanged ? null : withRoute(this.table, settled);
+      const counters = this.countersOf(route.service);
+      if (next) this.table = next;
+      return { epoch: route.epoch, changed: next !== null, holdMs: 0, held: 0, counters };
+    });
+  }
+
+  read(service: string): Promise<Route | null> {
+    return this.call('read', () => structuredClone(routeOf(this.table, service) ?? null));
+  }
+
+  counters(service: string): Promise<Counters> {
+    return this.call('counters', () => {
+      if (!routeOf(this.table, service))
+        throw new CutoverError('service-unknown', `the router has no service ${service}`, {
+          next: 'deploy it first',
+        });
+      return this.countersOf(service);
+    });
+  }
+
+  remove(service: string, epoch: number): Promise<void> {
+    return this.call('remove', () => {
+      this.table = withoutService(this.table, service, epoch) ?? this.table;
+    });
+  }
+
+  /** One request to the service: which side answers it, counted; null if nothing is routed. */
+  request(service: string): Colour | null {
+    const route = routeOf(this.table, service);
+    if (!route) return null;
+    const sides = this.sidesOf(service);
+    const side = sides[route.live];
+    const counted = {
+      ...side,
+      requests: side.requests + 1,
+      status: { ...side.status, '2xx': side.status['2xx'] + 1 },
+    };
+    this.sides.set(service, { ...sides, [route.live]: counted });
+    return route.live;
+  }
+
+  private async call<T>(call: RouterMoment['call'], effect: () => T): Promise<T> {
+    await this.options.fault?.({ call, when: 'before' });
+    const result = effect();
+    await this.options.fault?.({ call, when: 'after' });
+    return result;
+  }
+
+  private withPorts(route: Route): Route {
+    const { listen, preview } = route;
+    return {
+      ...route,
+      listen: listen.port === 0 ? { ...listen, port: this.nextPort++ } : listen,
+      preview: preview?.port === 0 ? { ...preview, port: this.nextPort++ } : preview,
+    };
+  }
+
+  private sidesOf(service: string): Pick<Counters, 'blue' | 'green'> {
+    return this.sides.get(service) ?? { blue: emptySide(), green: emptySide() };
+  }
+
+  private countersOf(service: string): Counters {
+    return structuredClone({
+      bootId: this.bootId,
+      at: this.options.now?.() ?? Date.now(),
+      ...this.sidesOf(service),
+      refused: {},
+    });
+  }
+}
