@@ -1,0 +1,144 @@
+import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createChecker } from '../../checks/index.ts';
+import { systemClock } from '../../clocks/system.ts';
+import { prepareSocketDirectory, socketPath } from '../../config/home.ts';
+import { CutoverError, errorRecord } from '../../core/errors.ts';
+import { Engine } from '../../engine/engine.ts';
+import { Tenure } from '../../engine/tenure.ts';
+import { createProcessPlatform } from '../../platforms/process/platform.ts';
+import { identityOf, isAlive, ProcessIdentity } from '../../proxy/keeper/process-identity.ts';
+import { embeddedRouter } from '../../routers/embedded/router.ts';
+import type { StopRequest } from '../../server/api.ts';
+import { serve } from '../../server/server.ts';
+import { openSqliteStore } from '../../stores/sqlite/store.ts';
+import { version } from '../version.ts';
+import { withFailPoint } from './fail-point.ts';
+import { ProxySupervisor } from './proxy-supervisor.ts';
+
+/** The controller's socket within the home directory. */
+export const controllerSocketName = 'controller.sock';
+
+const say = (text: string): void => {
+  // One line for each message, whatever is in it: what comes from outside cannot forge a line.
+  process.stderr.write(`${new Date().toISOString()} controller: ${text.replaceAll(/[\r\n]+/g, ' ⏎ ')}\n`);
+};
+
+/**
+ * The controller: opens the log, takes the lease, sees to the proxy, goes on with what was under way, and serves the API until
+ * it is stopped. Instances and proxy outlive it unless `stop` says otherwise.
+ */
+export async function run(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { home: { type: 'string' }, workers: { type: 'string' } } });
+  const home = resolve(values.home ?? '.cutover');
+  try {
+    await control(home, values.workers === undefined ? undefined : Number(values.workers));
+    return 0;
+  } catch (error) {
+    const { code, message, next } = errorRecord(error);
+    say(`${code}: ${message}${next === undefined ? '' : `; next: ${next}`}`);
+    if (code === 'internal' && error instanceof Error) say(error.stack ?? '');
+    return 1;
+  }
+}
+
+async function control(home: string, workers: number | undefined): Promise<void> {
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const socket = socketPath(home, controllerSocketName);
+  prepareSocketDirectory(socket);
+  await expectNone(socket);
+
+  const clock = systemClock;
+  const store = withFailPoint(openSqliteStore(join(home, 'log.db')), process.env['CUTOVER_FAIL_POINT']);
+  const ended = Promise.withResolvers<StopRequest | Error>();
+  const tenure = await Tenure.take({ store, clock, name: 'controller', holder: holderName(), isGone, onLost: ended.resolve });
+
+  const platform = createProcessPlatform({ home, clock });
+  const router = embeddedRouter({ home });
+  const engine = new Engine({
+    store,
+    clock,
+    checker: createChecker({ clock }),
+    platform: () => platform,
+    router: () => router,
+    lease: () => tenure.lease,
+  });
+  engine.watchProgress(({ service, deployment, text }) => say(`${service} ${deployment}: ${text}`));
+
+  const proxy = new ProxySupervisor({
+    home,
+    clock,
+    workers,
+    say,
+    // A proxy that was restarted may have lost what it knew.
+    onRestart: async () => {
+      for (const { name } of engine.services()) await engine.reassert(name);
+    },
+  });
+  await proxy.start();
+  await platform.adopt();
+  for (const { message } of await engine.resume()) say(message);
+
+  const identity = { pid: process.pid, version, startedAt: clock.now(), home };
+  const server = serve(socket, { engine, clock, identity, proxy: () => proxy.status(), stop: ended.resolve });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => ended.resolve({ by: signal, instances: false, proxy: false }));
+  }
+  say(`ready at ${socket}`);
+
+  const reason = await ended.promise;
+  const request = reason instanceof Error ? null : reason;
+  say(request ? `stops, asked by ${request.by}` : `stops: ${errorRecord(reason).message}`);
+  proxy.release();
+  await engine.stop();
+  if (request?.proxy) await proxy.end();
+  if (request?.instances) {
+    const environments = engine.services().flatMap(({ name }) => [
+      { service: name, colour: 'blue' as const },
+      { service: name, colour: 'green' as const },
+    ]);
+    await Promise.all(environments.map((environment) => platform.stop(environment)));
+  }
+  await platform.close();
+  if (request) await tenure.end();
+  store.close();
+  // Last: whoever waits for the socket to fall silent finds everything done.
+  await server.stop();
+  if (reason instanceof Error) throw reason;
+}
+
+async function expectNone(socket: string): Promise<void> {
+  try {
+    await fetch('http://controller/v1/status', { unix: socket, signal: AbortSignal.timeout(2000) });
+  } catch (error) {
+    if (error instanceof Error && error.name === 'TimeoutError') {
+      throw new CutoverError('controller-running', `a controller holds ${socket} but does not answer`, {
+        next: 'see what that process is doing, or kill it; nothing is lost by that',
+        cause: error,
+      });
+    }
+    return; // Nobody answers there: the socket is absent, or left from one that died.
+  }
+  throw new CutoverError('controller-running', `expected no controller at ${socket}, found one that answers`, {
+    next: 'use it as it is, or stop it first with cutover down',
+  });
+}
+
+/** Names this very process, so that the next controller can tell whether the one before can come back. */
+function holderName(): string {
+  return JSON.stringify({ host: hostname(), process: identityOf(process.pid) ?? null });
+}
+
+function isGone(holder: string): boolean {
+  let found: unknown;
+  try {
+    found = JSON.parse(holder);
+  } catch {
+    return false; // Not one of our names: wait for its time to pass.
+  }
+  if (typeof found !== 'object' || found === null || !('host' in found) || !('process' in found)) return false;
+  const identity = ProcessIdentity.safeParse(found.process);
+  return found.host === hostname() && identity.success && !isAlive(identity.data);
+}

@@ -1,0 +1,32 @@
+import type { Store } from '../../ports/store.ts';
+
+/**
+ * A fail point for tests: `CUTOVER_FAIL_POINT=before:N` or `after:N` kills this process, as `kill -9` does, before or after its
+ * Nth append to the log. Killing is what a crash does; an exception is not.
+ */
+export function withFailPoint(store: Store, point: string | undefined): Store {
+  if (point === undefined) return store;
+  const match = /^(before|after):([1-9]\d{0,5})$/.exec(point);
+  if (!match) throw new Error(`CUTOVER_FAIL_POINT: expected before:N or after:N, found ${point}`);
+  const fatal = Number(match[2]);
+  let appends = 0;
+  const die = (when: string | undefined): void => {
+    if (when === match[1] && appends === fatal) process.kill(process.pid, 'SIGKILL');
+  };
+  return {
+    append: async (...args) => {
+      appends += 1;
+      die('before');
+      const records = await store.append(...args);
+      die('after');
+      return records;
+    },
+    read: (...args) => store.read(...args),
+    streams: () => store.streams(),
+    acquireLease: (...args) => store.acquireLease(...args),
+    readLease: (...args) => store.readLease(...args),
+    releaseLease: (...args) => store.releaseLease(...args),
+    verify: () => store.verify(),
+    close: () => store.close(),
+  };
+}

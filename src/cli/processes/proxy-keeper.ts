@@ -1,0 +1,24 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { errorRecord } from '../../core/errors.ts';
+import { runKeeperProcess } from '../../proxy/keeper/keeper-process.ts';
+import { selfCommand } from '../self.ts';
+import { version } from '../version.ts';
+
+/** The proxy's keeper, until it is stopped. */
+export async function run(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { home: { type: 'string' }, workers: { type: 'string' } } });
+  try {
+    await runKeeperProcess({
+      home: resolve(values.home ?? '.cutover'),
+      version,
+      workerCommand: [...selfCommand(), 'proxy-worker'],
+      ...(values.workers === undefined ? {} : { workers: Number(values.workers) }),
+    });
+    return 0;
+  } catch (error) {
+    const { message, next } = errorRecord(error);
+    process.stderr.write(`proxy: ${message}${next === undefined ? '' : `; next: ${next}`}\n`);
+    return 1;
+  }
+}
