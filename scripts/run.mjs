@@ -37,6 +37,7 @@ class SetupError extends Error {}
 
 /** The npm packages that hold a Bun for this machine, the best first. */
 function bunPackages() {
+  process.report.excludeNetwork = true; // Else the report below waits for name servers.
   const arch = { x64: 'x64', arm64: 'aarch64' }[process.arch];
   if (!arch || !['linux', 'darwin', 'freebsd'].includes(process.platform)) return [];
   const name = `bun-${process.platform}-${arch}`;
@@ -127,14 +128,13 @@ function abandoned() {
   return made !== undefined && Date.now() - made.mtimeMs > abandonedMs;
 }
 
-/** Whether a file can be made at the path, or in the nearest folder above it that exists. */
-function writable(path) {
-  if (!existsSync(path)) return dirname(path) !== path && writable(dirname(path));
+/** Whether the folder, or the nearest one above it that exists, can be written into. */
+function writable(folder) {
   try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
+    accessSync(folder, constants.W_OK);
+    return statSync(folder).isDirectory();
+  } catch (error) {
+    return error.code === 'ENOENT' && dirname(folder) !== folder && writable(dirname(folder));
   }
 }
 
@@ -147,7 +147,7 @@ function npmCommand() {
 
 async function install() {
   const ownCache = join(root, '.cutover', 'npm-cache');
-  const cache = process.env.npm_config_cache ?? join(homedir(), '.npm');
+  const cache = process.env.npm_config_cache || join(homedir(), '.npm');
   const [program, ...first] = npmCommand();
   const flags = [
     '--ignore-scripts',
@@ -217,7 +217,7 @@ async function setUp() {
  */
 function run(program, args, stdio, whenStarted = () => {}) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio, cwd: root, env: environment });
+    let child; // Assigned before a signal can be handled; the handlers stand before the program can be heard of.
     const fromTerminal = process.stdin.isTTY || process.stderr.isTTY;
     const handlers = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'].map((signal) => {
       const typed = signal === 'SIGINT' || signal === 'SIGQUIT';
@@ -225,6 +225,7 @@ function run(program, args, stdio, whenStarted = () => {}) {
       process.on(signal, handler);
       return [signal, handler];
     });
+    child = spawn(program, args, { stdio, cwd: root, env: environment });
     const end = (result) => {
       for (const [signal, handler] of handlers) process.off(signal, handler);
       resolve(result);

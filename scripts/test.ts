@@ -28,7 +28,7 @@ const rooms = ['src', 'web', 'test', 'examples', 'bench', 'scripts'];
 /** Longer than the slowest file on two cores; a file that takes longer hangs. */
 const fileDeadlineMs = 8 * 60_000;
 /** How long the processes of a test may take to end once the test has ended. */
-const strayGraceMs = 3000;
+const strayGraceMs = 2000;
 /** Marks whatever is started by a test file, so that what it leaves behind is found. */
 const mark = 'CUTOVER_TEST_FILE_RUN';
 
