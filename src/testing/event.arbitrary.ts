@@ -1,0 +1,184 @@
+import fc from 'fast-check';
+import { colours } from '../core/colour.ts';
+import { errorTable, type ErrorCode } from '../core/errors.ts';
+import type { ServiceEvent } from '../core/event.ts';
+import type { Placement } from '../core/placement.ts';
+import type { Plan, PlannedStep } from '../core/plan.ts';
+import { emptySide, type Counters } from '../core/traffic.ts';
+
+/** A spec as a user writes it, the smallest there is. */
+export const smallSpec = {
+  service: 'shop',
+  router: { listen: '127.0.0.1:8080' },
+  environments: { layers: { web: { command: ['node', 'server.js'] } } },
+} as const;
+
+const number = fc.integer({ min: 1, max: 3 });
+const step = fc.integer({ min: 0, max: 3 });
+const text = fc.string({ unit: 'grapheme', maxLength: 20 });
+const time = fc.integer({ min: 0, max: 100_000 });
+const colour = fc.constantFrom(...colours);
+const codes = Object.keys(errorTable) as ErrorCode[];
+const error = fc.record(
+  { code: fc.constantFrom(...codes), message: text },
+  { requiredKeys: ['code', 'message'] },
+);
+const placement: fc.Arbitrary<Placement> = fc
+  .integer({ min: 1, max: 65535 })
+  .map((port) => ({ instances: [{ layer: 'web', index: 0, address: { host: '127.0.10.1', port } }] }));
+const counters: fc.Arbitrary<Counters> = fc
+  .record({ at: time, requests: fc.nat(1000) })
+  .map(({ at, requests }) => ({
+    bootId: 'boot',
+    at,
+    blue: { ...emptySide(), requests, latency: [[3, requests]] },
+    green: emptySide(),
+    refused: {},
+  }));
+
+const planned: fc.Arbitrary<PlannedStep> = fc.oneof(
+  fc.record({ kind: fc.constant('prepare' as const), colour, release: number, retires: fc.option(number) }),
+  fc.record({
+    kind: fc.constantFrom('ship' as const, 'start' as const, 'health' as const, 'retire' as const),
+    colour,
+    release: number,
+  }),
+  fc.record({ kind: fc.constant('switch' as const), from: fc.option(colour), to: colour, release: number }),
+  fc.record({ kind: fc.constant('drain' as const), colour, forMs: time }),
+);
+const plan: fc.Arbitrary<Plan> = fc.record({
+  kind: fc.constantFrom('deploy' as const, 'rollback' as const, 'switch' as const, 'retire' as const),
+  strategy: fc.constant('blue-green'),
+  release: number,
+  steps: fc.array(planned, { minLength: 1, maxLength: 4 }),
+  later: fc.array(planned, { maxLength: 1 }),
+  notes: fc.array(text, { maxLength: 1 }),
+});
+
+/** An arbitrary for each type of event, by its name: numbers are small, so that many of them meet. */
+export const eventArbitraries: {
+  readonly [Type in ServiceEvent['type']]: fc.Arbitrary<Extract<ServiceEvent, { type: Type }>>;
+} = {
+  'release-created': fc.record({
+    type: fc.constant('release-created'),
+    number,
+    version: fc.string({ minLength: 1, maxLength: 10 }),
+    source: fc.record({ kind: fc.constant('directory' as const), path: text }),
+    base: text,
+    spec: fc.constant(smallSpec),
+    by: text,
+  }),
+  'deployment-started': fc.record({
+    type: fc.constant('deployment-started'),
+    deployment: number,
+    plan,
+    by: text,
+  }),
+  'step-started': fc.record({ type: fc.constant('step-started'), deployment: number, step }),
+  'step-done': fc.record({ type: fc.constant('step-done'), deployment: number, step, says: text }),
+  'step-failed': fc.record({ type: fc.constant('step-failed'), deployment: number, step, error }),
+  'abort-requested': fc.record({ type: fc.constant('abort-requested'), deployment: number, by: text }),
+  'turned-back': fc.record({ type: fc.constant('turned-back'), deployment: number, error }),
+  'undo-started': fc.record({ type: fc.constant('undo-started'), deployment: number, step }),
+  'undo-done': fc.record({ type: fc.constant('undo-done'), deployment: number, step, says: text }),
+  'undo-failed': fc.record({ type: fc.constant('undo-failed'), deployment: number, step, error }),
+  'deployment-ended': fc.record({
+    type: fc.constant('deployment-ended'),
+    deployment: number,
+    outcome: fc.constantFrom('succeeded', 'undone', 'frozen'),
+  }),
+  'receipt-recorded': fc.record({
+    type: fc.constant('receipt-recorded'),
+    deployment: number,
+    receipt: fc.constant(emptyReceipt()),
+  }),
+  'environment-prepared': fc.record({
+    type: fc.constant('environment-prepared'),
+    colour,
+    release: number,
+    placement,
+  }),
+  'environment-shipped': fc.record({
+    type: fc.constant('environment-shipped'),
+    colour,
+    release: number,
+    digest: text,
+  }),
+  'environment-started': fc.record({ type: fc.constant('environment-started'), colour, release: number }),
+  'environment-healthy': fc.record({ type: fc.constant('environment-healthy'), colour, release: number }),
+  'environment-verified': fc.record({ type: fc.constant('environment-verified'), colour, release: number }),
+  'environment-kept': fc.record({
+    type: fc.constant('environment-kept'),
+    colour,
+    release: number,
+    until: time,
+  }),
+  'environment-retired': fc.record({ type: fc.constant('environment-retired'), colour }),
+  'route-ordered': fc.record({
+    type: fc.constant('route-ordered'),
+    deployment: number,
+    epoch: number,
+    live: colour,
+  }),
+  'traffic-switched': fc.record({
+    type: fc.constant('traffic-switched'),
+    deployment: number,
+    epoch: number,
+    from: fc.option(colour),
+    to: colour,
+    switchMs: fc.double({ min: 0, max: 100, noNaN: true }).map(Math.abs),
+    holdMs: time,
+    held: time,
+  }),
+  'traffic-measured': fc.record({
+    type: fc.constant('traffic-measured'),
+    deployment: number,
+    moment: fc.constantFrom('start', 'switch', 'settled', 'end'),
+    counters,
+  }),
+  'traffic-drained': fc.record({
+    type: fc.constant('traffic-drained'),
+    deployment: number,
+    colour,
+    drainMs: time,
+    left: time,
+  }),
+};
+
+function emptyReceipt(): Extract<ServiceEvent, { type: 'receipt-recorded' }>['receipt'] {
+  const side = {
+    release: null,
+    requests: 0,
+    failed: {},
+    held: 0,
+    retried: 0,
+    writes: 0,
+    clientClosed: 0,
+    status: {},
+  };
+  return {
+    ...{
+      service: 'shop',
+      deployment: 1,
+      kind: 'deploy',
+      release: 1,
+      version: '1',
+      outcome: 'succeeded',
+      by: 'ada',
+    },
+    ...{ startedAt: 1, endedAt: 2, requests: 0, failed: 0, held: 0, retried: 0 },
+    environments: { blue: side, green: side },
+    ...{
+      latency: null,
+      switch: null,
+      switchBack: null,
+      drainMs: null,
+      leftAfterDrain: null,
+      steps: [],
+      gaps: [],
+    },
+  };
+}
+
+/** Any event: most sequences of these are impossible, and the fold says so. */
+export const anyEvent: fc.Arbitrary<ServiceEvent> = fc.oneof(...Object.values(eventArbitraries));
