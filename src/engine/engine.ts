@@ -20,6 +20,7 @@ import type { Router } from '../ports/router.ts';
 import type { Lease, Store } from '../ports/store.ts';
 import type { StepContext } from '../steps/step.ts';
 import { Journal, LogUnwritable } from './journal.ts';
+import { patientRouter } from './patient-router.ts';
 import { deploymentOf, measured, Stopping, walk } from './walk.ts';
 
 /** What the engine is built from. The drivers of a service are those that its newest release names. */
@@ -393,7 +394,7 @@ export class Engine {
       release: (number) => existing(journal.service, number),
       environment: (colour) => ({ service: journal.name, colour }),
       platform: this.#platform(journal.service),
-      router: this.#router(journal.service),
+      router: patientRouter(this.#router(journal.service), clock, heeded),
       checker,
       clock,
       signal: heeded,

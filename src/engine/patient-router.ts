@@ -1,0 +1,32 @@
+import { CutoverError } from '../core/errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Router } from '../ports/router.ts';
+
+const firstWaitMs = 20;
+const longestWaitMs = 500;
+
+/**
+ * The router, waited for while it is away: a proxy that is being restarted is back within a second, and a deployment need not
+ * fail for that. Every call of the port may be repeated. Throws what the router threw if it is still away after `patienceMs`.
+ */
+export function patientRouter(router: Router, clock: Clock, signal: AbortSignal, patienceMs = 5000): Router {
+  async function patiently<T>(call: () => Promise<T>): Promise<T> {
+    const begun = clock.monotonic();
+    for (let waitMs = firstWaitMs; ; waitMs = Math.min(longestWaitMs, 2 * waitMs)) {
+      try {
+        return await call();
+      } catch (error) {
+        const away = error instanceof CutoverError && error.code === 'proxy-absent';
+        if (!away || clock.monotonic() - begun > patienceMs) throw error;
+      }
+      await clock.sleep(waitMs, signal);
+    }
+  }
+  return {
+    capabilities: router.capabilities,
+    apply: (route) => patiently(() => router.apply(route)),
+    read: (service) => patiently(() => router.read(service)),
+    counters: (service) => patiently(() => router.counters(service)),
+    remove: (service, epoch) => patiently(() => router.remove(service, epoch)),
+  };
+}
