@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseAddress } from './address-text.ts';
 
 /** Where an instance or a listener is: a host (name or IP, no brackets) and a TCP port. */
 export const Address = z.object({
@@ -7,18 +8,7 @@ export const Address = z.object({
 });
 export type Address = z.infer<typeof Address>;
 
-/** `host:port`, with brackets around an IPv6 host. */
-export const formatAddress = ({ host, port }: Address): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-
-/** The address that `host:port`, `[v6]:port`, `:port` or `port` names; undefined if it is none. An absent host is every address. */
-export function parseAddress(text: string): Address | undefined {
-  const match = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]*)):)?(\d{1,5})$/.exec(text);
-  if (!match) return undefined;
-  const port = Number(match[3]);
-  if (port > 65535) return undefined;
-  return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
-}
+export { formatAddress, parseAddress } from './address-text.ts';
 
 const expected = 'expected an address such as 127.0.0.1:8080, [::1]:8080 or :8080';
 

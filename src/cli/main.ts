@@ -1,0 +1,19 @@
+/**
+ * The entry of everything. The hidden verbs are the processes that `cutover up` starts; all others are for people. Each is loaded
+ * only when it is asked for, so that a short answer comes at once.
+ */
+const [verb, ...rest] = process.argv.slice(2);
+
+switch (verb) {
+  case 'controller':
+    process.exitCode = await (await import('./processes/controller.ts')).run(rest);
+    break;
+  case 'proxy-keeper':
+    process.exitCode = await (await import('./processes/proxy-keeper.ts')).run(rest);
+    break;
+  case 'proxy-worker':
+    process.exitCode = await (await import('./processes/proxy-worker.ts')).run(rest);
+    break;
+  default:
+    process.exitCode = await (await import('./command-line.ts')).commandLine(process.argv.slice(2));
+}
