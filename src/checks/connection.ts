@@ -1,0 +1,73 @@
+import { connect, type Socket } from 'node:net';
+import { formatAddress, type Address } from '../core/address.ts';
+import { formatDuration } from '../core/duration.ts';
+import type { Clock } from '../ports/clock.ts';
+import { withDeadline, type Stop } from './deadline.ts';
+
+/** How a conversation with a target ended, if not by what it said. */
+export type Failure =
+  | { readonly kind: 'stopped'; readonly by: Stop; readonly connected: boolean }
+  | { readonly kind: 'failed'; readonly code: string; readonly connected: boolean };
+
+/** What one does on a connection. `finish` ends it with a result; `data` and `end` (the target said all) may call it. */
+export interface Conversation<T> {
+  connected(socket: Socket, finish: (result: T) => void): void;
+  data(chunk: Uint8Array, finish: (result: T) => void): void;
+  end(finish: (result: T) => void): void;
+}
+
+/**
+ * One connection, straight to the address: no proxy of the environment, nothing reused. It is closed when this resolves, which it
+ * does within the time whatever the target does.
+ */
+export async function converse<T>(
+  clock: Clock,
+  address: Address,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+  conversation: Conversation<T>,
+): Promise<T | Failure> {
+  const { promise, resolve } = Promise.withResolvers<T | Failure>();
+  let connected = false;
+  let socket: Socket | undefined;
+  const stopped = (by: Stop): void => resolve({ kind: 'stopped', by, connected });
+  try {
+    return await withDeadline(clock, timeoutMs, signal, stopped, () => {
+      if (signal?.aborted) return promise;
+      const opened = connect({ host: address.host, port: address.port });
+      socket = opened;
+      opened.on('connect', () => {
+        connected = true;
+        conversation.connected(opened, resolve);
+      });
+      opened.on('data', (chunk) =>
+        conversation.data(typeof chunk === 'string' ? Buffer.from(chunk) : chunk, resolve),
+      );
+      opened.on('end', () => conversation.end(resolve));
+      opened.on('error', (error) => {
+        const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+        resolve({ kind: 'failed', code, connected });
+      });
+      opened.on('close', () => resolve({ kind: 'failed', code: 'closed', connected }));
+      return promise;
+    });
+  } finally {
+    socket?.destroy();
+  }
+}
+
+/** The failure as a person reads it. */
+export function describeFailure(failure: Failure, address: Address, timeoutMs: number): string {
+  const at = formatAddress(address);
+  if (failure.kind === 'stopped') {
+    if (failure.by === 'aborted') return 'stopped before an answer came';
+    return failure.connected
+      ? `no answer within ${formatDuration(timeoutMs)}`
+      : `no connection to ${at} within ${formatDuration(timeoutMs)}`;
+  }
+  if (failure.code === 'ECONNREFUSED') return `connection refused at ${at}`;
+  if (failure.code === 'ENOTFOUND' || failure.code === 'EAI_AGAIN')
+    return `no address is known for ${address.host}`;
+  if (failure.connected) return `${at} closed the connection before a whole answer (${failure.code})`;
+  return `${at} cannot be reached (${failure.code})`;
+}

@@ -1,0 +1,112 @@
+import { formatAddress, type Address } from '../core/address.ts';
+import { formatDuration } from '../core/duration.ts';
+import type { CheckResult, CheckTarget, Probe } from '../ports/check.ts';
+import type { Clock } from '../ports/clock.ts';
+import { converse, describeFailure } from './connection.ts';
+import { bodyLimitBytes, ResponseReader, type ResponseState } from './http-response.ts';
+import { statusMatches } from './status.ts';
+
+type HttpProbe = NonNullable<Probe['http']>;
+
+/** The request, one on its own connection. What a path may not hold (a space, a line break) is percent-encoded (RFC 3986 §2.1). */
+export function renderRequest({ method, path, headers }: HttpProbe, address: Address): string {
+  const target = path.replace(/[^\x21-\x7e]+/g, (text) =>
+    Array.from(
+      new TextEncoder().encode(text),
+      (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
+    ).join(''),
+  );
+  const own: Record<string, string> = {
+    Host: formatAddress(address),
+    'User-Agent': 'cutover-check',
+    Accept: '*/*',
+    'Accept-Encoding': 'identity',
+    ...(method === 'POST' ? { 'Content-Length': '0' } : {}),
+  };
+  const given = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
+  const fields = [
+    ...Object.entries(own).filter(([name]) => !given.has(name.toLowerCase())),
+    ...Object.entries(headers).filter(
+      ([name]) => !['connection', 'content-length', 'transfer-encoding'].includes(name.toLowerCase()),
+    ),
+    ['Connection', 'close'],
+    ...(given.has('content-length') && method === 'POST' ? [['Content-Length', '0']] : []),
+  ];
+  return `${method} ${target} HTTP/1.1\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+}
+
+type Answer =
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly body: 'not-read' | 'has-text' | 'lacks-text' | 'too-long';
+      readonly bytes: number;
+    }
+  | { readonly kind: 'invalid'; readonly why: string };
+
+/** What the response says so far; null while more must be read. A body is read only if it must contain something. */
+function judge(probe: HttpProbe, reader: ResponseReader, { phase, ...state }: ResponseState): Answer | null {
+  if ('why' in state) return { kind: 'invalid', why: state.why };
+  if (!('status' in state)) return null;
+  const answered = { kind: 'answered', status: state.status, bytes: reader.body.length } as const;
+  if (probe.contains === undefined || !statusMatches(probe.status, state.status))
+    return { ...answered, body: 'not-read' };
+  if (phase === 'body') return null;
+  if (reader.body.includes(probe.contains)) return { ...answered, body: 'has-text' };
+  return { ...answered, body: phase === 'over-limit' ? 'too-long' : 'lacks-text' };
+}
+
+/**
+ * One request to the target: the status must be the expected one and, with `contains`, the first MiB of the body must contain that.
+ * Redirects are not followed; the proxies of the environment are not asked.
+ */
+export async function httpCheck(
+  clock: Clock,
+  probe: HttpProbe,
+  { address }: CheckTarget,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<CheckResult> {
+  const began = clock.monotonic();
+  const reader = new ResponseReader(probe.method === 'HEAD');
+  const result = await converse<Answer>(clock, address, timeoutMs, signal, {
+    connected: (socket) => {
+      socket.write(renderRequest(probe, address));
+    },
+    data: (chunk, finish) => {
+      const answer = judge(probe, reader, reader.push(chunk));
+      if (answer) finish(answer);
+    },
+    end: (finish) => {
+      const answer = judge(probe, reader, reader.end());
+      if (answer) finish(answer);
+    },
+  });
+  const ms = clock.monotonic() - began;
+  const says = (ok: boolean, text: string): CheckResult => ({
+    ok,
+    detail: `${probe.method} ${probe.path}: ${text}`,
+    ms,
+  });
+  if (result.kind === 'invalid')
+    return says(false, `expected an HTTP answer from ${formatAddress(address)}, found ${result.why}`);
+  if (result.kind !== 'answered') {
+    const { state } = reader;
+    const status = 'status' in state ? `status ${state.status} and ${reader.body.length} bytes, but ` : '';
+    return says(
+      false,
+      `${status}${describeFailure(result, address, timeoutMs).replace(/^no answer/, status ? 'no whole answer' : 'no answer')}`,
+    );
+  }
+  if (!statusMatches(probe.status, result.status)) {
+    return says(false, `expected status ${probe.status}, found ${result.status} after ${formatDuration(ms)}`);
+  }
+  if (result.body === 'lacks-text' || result.body === 'too-long') {
+    const found =
+      result.body === 'too-long'
+        ? `the first ${bodyLimitBytes} bytes without it`
+        : `${result.bytes} bytes without it`;
+    return says(false, `expected a body that contains ${JSON.stringify(probe.contains)}, found ${found}`);
+  }
+  return says(true, `${result.status} after ${formatDuration(ms)}`);
+}

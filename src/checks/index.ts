@@ -1,0 +1,18 @@
+import { CutoverError } from '../core/errors.ts';
+import type { Checker } from '../ports/check.ts';
+import type { Clock } from '../ports/clock.ts';
+import { commandCheck } from './command.ts';
+import { httpCheck } from './http.ts';
+import { tcpCheck } from './tcp.ts';
+
+/** The checks that Cutover knows, each by its name in the spec. `clock` measures and limits them. */
+export function createChecker({ clock }: { readonly clock: Clock }): Checker {
+  return {
+    async run(probe, target, timeoutMs, signal) {
+      if (probe.http !== undefined) return httpCheck(clock, probe.http, target, timeoutMs, signal);
+      if (probe.tcp !== undefined) return tcpCheck(clock, target, timeoutMs, signal);
+      if (probe.command !== undefined) return commandCheck(clock, probe.command, target, timeoutMs, signal);
+      throw new CutoverError('internal', 'a check without a kind');
+    },
+  };
+}
