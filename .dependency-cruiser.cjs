@@ -22,8 +22,8 @@ module.exports = {
     only('stores', 'core', 'ports'),
     only('checks', 'core', 'ports'),
     only('platforms', 'core', 'ports'),
-    only('routers', 'core', 'ports', 'proxy'),
-    only('proxy', 'core'),
+    only('routers', 'core', 'ports', 'proxy', 'config'),
+    only('proxy', 'core', 'config'),
     only('config', 'core'),
     only('server', 'core', 'ports', 'engine', 'steps', 'config'),
     {
