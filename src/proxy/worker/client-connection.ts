@@ -1,0 +1,320 @@
+import type { Socket } from 'bun';
+import { clientAddress, ForwardedLines } from '../http1/forwarded.ts';
+import { LF } from '../http1/octets.ts';
+import { parseRequestHead } from '../http1/request-head.ts';
+import { type AnswerStatus, answer, isAnswerStatus } from './answer.ts';
+import { Exchange } from './exchange.ts';
+import { Outlet } from './outlet.ts';
+import type { Plane } from './plane.ts';
+import type { Entry } from './routing.ts';
+
+/** One address that this worker accepts on, and what the table in force says of it. */
+export interface ListeningPoint {
+  readonly address: string;
+  /** The address as bytes: the host of an old client that names none. */
+  readonly host: Uint8Array;
+  entry: Entry | undefined;
+}
+
+/** What the owner of a client's connection after the 101 hears. */
+export interface ClientUser {
+  onClientData(bytes: Uint8Array): void;
+  onClientDrain(): void;
+  onClientEnd(): void;
+  onClientGone(clean: boolean): void;
+  onDeadline(): void;
+  /** A drain has reached its end: this one is not waited for. */
+  onCut(): void;
+}
+
+const Stage = {
+  /** Waiting for a request head, or for the rest of one. */
+  reading: 0,
+  /** A whole head waits at the barrier of a switch. */
+  held: 1,
+  /** The bytes belong to an exchange or a tunnel. */
+  busy: 2,
+  /** Sends what is left; what still comes in is thrown away. */
+  closing: 3,
+  closed: 4,
+} as const;
+type Stage = (typeof Stage)[keyof typeof Stage];
+
+/** One connection of a client: reads heads, holds what came ahead of its turn, and ends in order. */
+export class ClientConnection {
+  /** Bytes that nobody has used yet: `bytes[from, to)`. */
+  bytes: Uint8Array | null = null;
+  from = 0;
+  to = 0;
+  /** The client sends no more; it may still read. */
+  ended = false;
+  /** When `onDeadline` is due, on the plane's clock; 0: never. */
+  deadline: number;
+  readonly outlet = new Outlet();
+  private stage: Stage = Stage.reading;
+  private paused = false;
+  private reading = false;
+  private headBegun = false;
+  private shut = false;
+  private idleSince: number;
+  private user: ClientUser;
+  private readonly exchange: Exchange;
+  private lines: ForwardedLines | null = null;
+
+  constructor(
+    readonly plane: Plane,
+    readonly point: ListeningPoint,
+    private readonly socket: Socket<ClientConnection>,
+  ) {
+    this.idleSince = plane.tick();
+    this.deadline = this.idleSince + plane.limits.idleMs;
+    this.exchange = new Exchange(plane, this);
+    this.user = this.exchange;
+    plane.clients.add(this);
+  }
+
+  get isOpen(): boolean {
+    return this.stage !== Stage.closed;
+  }
+  get forwarded(): ForwardedLines {
+    return (this.lines ??= new ForwardedLines(clientAddress(this.socket.remoteAddress)));
+  }
+
+  // What an exchange or a tunnel does with it.
+
+  /** False if some of it has to wait; the user's `onClientDrain` follows. */
+  write(bytes: Uint8Array, from: number, to: number, owned: boolean): boolean {
+    return this.stage === Stage.closed || this.outlet.write(this.socket, bytes, from, to, owned);
+  }
+  pause(): void {
+    if (this.paused || this.stage === Stage.closed) return;
+    this.paused = true;
+    this.socket.pause();
+  }
+  resume(): void {
+    if (!this.paused || this.stage === Stage.closed) return;
+    this.paused = false;
+    this.socket.resume();
+  }
+  /** Keeps bytes that came ahead of their turn; they are read later. */
+  keep(chunk: Uint8Array, from: number, to: number): void {
+    const { bytes } = this;
+    if (bytes === null || this.from === this.to) {
+      this.bytes = chunk;
+      this.from = from;
+      this.to = to;
+      return;
+    }
+    const length = this.to - this.from;
+    const grown = new Uint8Array(Math.max(2 * length, length + to - from));
+    const roomy = this.to + to - from <= bytes.length;
+    if (!roomy) grown.set(bytes.subarray(this.from, this.to));
+    (roomy ? bytes : grown).set(chunk.subarray(from, to), roomy ? this.to : length);
+    if (roomy) this.to += to - from;
+    else {
+      this.bytes = grown;
+      this.from = 0;
+      this.to = length + to - from;
+    }
+  }
+  handTo(user: ClientUser): void {
+    this.user = user;
+  }
+  /** The exchange is over and its response sent; the connection goes on with the next request, or ends. */
+  next(keepAlive: boolean, requestWhole: boolean): void {
+    if (this.stage !== Stage.busy) return;
+    if (!keepAlive) {
+      this.finish(!requestWhole || this.from < this.to);
+      return;
+    }
+    this.stage = Stage.reading;
+    this.becomeIdle();
+    this.resume();
+    this.read();
+  }
+  /** Sends a whole answer of our own; with `close`, the last one. */
+  answer(status: AnswerStatus, close: boolean, body: boolean): void {
+    const bytes = answer(status, close, body);
+    this.write(bytes, 0, bytes.length, true);
+  }
+  /** Answers a request that is wrong, and closes: where the next one would begin is not known. */
+  refuse(status: number): void {
+    if (this.stage === Stage.closed || this.stage === Stage.closing) return;
+    this.point.entry?.tally.refused(status);
+    this.answer(isAnswerStatus(status) ? status : 400, true, true);
+    this.finish(true);
+  }
+  /** Ends the connection after what waits. `linger`: the client may still be sending, and a reset would eat our answer. */
+  finish(linger: boolean): void {
+    if (this.stage === Stage.closed) return;
+    this.stage = Stage.closing;
+    this.bytes = null;
+    this.from = this.to = 0;
+    this.shut = !linger;
+    this.deadline = this.plane.coarse + this.plane.limits.bodyIdleMs;
+    this.resume();
+    if (this.outlet.empty) this.flushed();
+  }
+  /** Ends it by a reset: the client must see that what it got is not whole. */
+  terminate(): void {
+    if (this.stage === Stage.closed) return;
+    this.leave();
+    this.socket.terminate();
+  }
+  shutdown(): void {
+    if (this.stage !== Stage.closed) this.socket.shutdown();
+  }
+  keepAlive(): void {
+    this.socket.setKeepAlive(true, 60_000);
+  }
+
+  // What the socket says.
+
+  onData(chunk: Uint8Array): void {
+    switch (this.stage) {
+      case Stage.busy:
+        this.user.onClientData(chunk);
+        return;
+      case Stage.reading: {
+        const more = this.from < this.to;
+        this.keep(chunk, 0, chunk.length);
+        // A head that comes drop by drop is not read again for each drop, only when a line is whole or the limit is near.
+        if (more && this.to - this.from <= this.plane.limits.requestHead.targetBytes && !chunk.includes(LF))
+          return;
+        this.read();
+        return;
+      }
+      case Stage.held:
+        this.keep(chunk, 0, chunk.length);
+        return;
+      default:
+    }
+  }
+  onDrain(): void {
+    if (this.stage === Stage.closed || this.outlet.empty || !this.outlet.flush(this.socket)) return;
+    if (this.stage === Stage.busy) this.user.onClientDrain();
+    else if (this.stage === Stage.closing) this.flushed();
+  }
+  onEnd(): void {
+    this.ended = true;
+    if (this.stage === Stage.busy) this.user.onClientEnd();
+    else if (this.stage === Stage.reading) this.close();
+    else if (this.stage === Stage.closing && this.outlet.empty) this.close();
+  }
+  onClose(clean: boolean): void {
+    if (this.stage === Stage.closed) return;
+    const busy = this.stage === Stage.busy;
+    this.leave();
+    if (busy) this.user.onClientGone(clean);
+  }
+
+  /** Looked at now and then instead of a timer for each request. */
+  sweep(now: number): void {
+    if (this.stage === Stage.reading && this.plane.draining && this.from === this.to)
+      if (now - this.idleSince >= this.plane.limits.drainIdleMs) return this.close();
+    if (this.deadline === 0 || now < this.deadline) return;
+    switch (this.stage) {
+      case Stage.busy:
+        this.user.onDeadline();
+        return;
+      case Stage.reading:
+        // One that has sent nothing gets no answer: it would be taken for the response to the request it is sending now.
+        if (this.from < this.to) this.refuse(408);
+        else this.close();
+        return;
+      case Stage.closing:
+        this.terminate();
+        return;
+      default:
+        this.deadline = 0;
+    }
+  }
+
+  /** The drain has reached its end. */
+  cut(): void {
+    if (this.stage === Stage.busy) this.user.onCut();
+    else if (this.stage === Stage.held) this.refuse(503);
+    else this.terminate();
+  }
+
+  /** Its head, which waited at the barrier, is read again and routed by the table in force. */
+  release(): void {
+    if (this.stage !== Stage.held) return;
+    this.stage = Stage.reading;
+    this.resume();
+    this.read(true);
+  }
+
+  /** Reads heads from what has come until one has to wait for more bytes, for its exchange, or at the barrier. */
+  private read(waited = false): void {
+    // An exchange may end inside `begin`; the loop below then goes on, instead of one call for each request of a long pipeline.
+    if (this.reading) return;
+    this.reading = true;
+    const { plane } = this;
+    while (this.stage === Stage.reading && this.from < this.to) {
+      const read = parseRequestHead(
+        this.bytes!,
+        this.from,
+        this.to,
+        plane.requestHead,
+        plane.limits.requestHead,
+      );
+      if (read === 0) {
+        if (!this.headBegun) {
+          this.headBegun = true;
+          this.deadline = plane.tick() + plane.limits.headMs;
+        }
+        break;
+      }
+      if (read < 0) this.refuse(-read);
+      else if (plane.holding) this.hold();
+      else {
+        this.stage = Stage.busy;
+        this.headBegun = false;
+        this.exchange.begin(waited);
+        waited = false;
+      }
+    }
+    this.reading = false;
+    if (this.stage === Stage.reading && this.ended) this.close();
+  }
+
+  private hold(): void {
+    const { plane } = this;
+    if (plane.waiting.length >= plane.limits.held) {
+      this.refuse(503);
+      return;
+    }
+    this.stage = Stage.held;
+    this.deadline = 0;
+    this.pause();
+    plane.waiting.push(this);
+  }
+  private becomeIdle(): void {
+    this.user = this.exchange;
+    if (this.from === this.to) this.bytes = null;
+    this.idleSince = this.plane.coarse;
+    this.deadline = this.idleSince + this.plane.limits.idleMs;
+  }
+  private flushed(): void {
+    if (this.shut || this.ended) this.close();
+    else {
+      this.shut = true;
+      this.deadline = this.plane.coarse + this.plane.limits.lingerMs;
+      this.socket.shutdown();
+    }
+  }
+  private close(): void {
+    this.leave();
+    this.socket.end();
+  }
+  private leave(): void {
+    this.stage = Stage.closed;
+    this.bytes = null;
+    this.from = this.to = 0;
+    this.outlet.clear();
+    const { plane } = this;
+    plane.clients.delete(this);
+    if (plane.clients.size === 0) plane.emptied();
+  }
+}

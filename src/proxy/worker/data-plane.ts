@@ -1,0 +1,136 @@
+import type { Socket, SocketHandler, SocketListener, TCPSocketListenOptions } from 'bun';
+import { formatAddress } from '../../core/address.ts';
+import type { Colour } from '../../core/colour.ts';
+import type { Counters } from '../../core/traffic.ts';
+import type { DataPlane, Listener, Table } from '../data-plane.ts';
+import { ascii } from '../http1/octets.ts';
+import { ClientConnection, type ListeningPoint } from './client-connection.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import { Plane } from './plane.ts';
+import { Routing } from './routing.ts';
+
+export interface DataPlaneOptions {
+  /** What differs from `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
+  /** Milliseconds from any start, never going back. Default: `performance.now`. */
+  readonly now?: () => number;
+  /** Milliseconds since 1970, for `Counters.at`. Default: `Date.now`. */
+  readonly wallNow?: () => number;
+  /** Told of an exception inside a handler: a defect. The connection it happened on is closed. Default: a line on stderr. */
+  readonly onDefect?: (error: unknown) => void;
+}
+
+/** A data plane that also says what is in flight under each epoch. */
+export interface WorkerDataPlane extends DataPlane {
+  inFlight(): { service: string; colour: Colour; epoch: number; inFlight: number }[];
+}
+
+/** The data plane of one worker: HTTP/1.1 on raw sockets. It accepts nothing until `listen`, and routes nothing until `swap`. */
+export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane {
+  const limits: Limits = { ...defaultLimits, ...options.limits };
+  const wallNow = options.wallNow ?? Date.now;
+  const defect =
+    options.onDefect ??
+    ((error: unknown) =>
+      process.stderr.write(
+        `proxy: defect: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      ));
+  const drained = Promise.withResolvers<void>();
+  const plane = new Plane(limits, options.now ?? (() => performance.now()), defect, () => {
+    if (plane.draining) settle();
+  });
+  const routing = new Routing(plane);
+  const points: ListeningPoint[] = [];
+  const sockets: SocketListener<ClientConnection>[] = [];
+  const sweeper = setInterval(() => {
+    const now = plane.tick();
+    for (const client of plane.clients) client.sweep(now);
+    routing.sweep(now);
+  }, limits.sweepMs);
+  sweeper.unref();
+
+  function settle(): void {
+    clearInterval(sweeper);
+    for (const upstream of plane.upstreams) upstream.destroy();
+    drained.resolve();
+  }
+
+  return {
+    listen(listeners: readonly Listener[]): void {
+      for (const { address, fd } of listeners) {
+        const text = formatAddress(address);
+        const point: ListeningPoint = { address: text, host: ascii(text), entry: routing.entryOf(text) };
+        points.push(point);
+        sockets.push(accept(plane, point, fd));
+      }
+    },
+    swap(table: Table): void {
+      routing.install(table);
+      for (const point of points) point.entry = routing.entryOf(point.address);
+    },
+    hold(): void {
+      plane.holding = true;
+    },
+    release(): number {
+      plane.holding = false;
+      const { waiting } = plane;
+      plane.waiting = [];
+      for (const client of waiting) client.release();
+      return waiting.length;
+    },
+    counters(): ReadonlyMap<string, Omit<Counters, 'bootId'>> {
+      const at = wallNow();
+      return new Map([...routing.services()].map(([service, tally]) => [service, tally.counters(at)]));
+    },
+    inFlight: () => routing.inFlight(),
+    drain(deadlineMs: number): Promise<void> {
+      if (plane.draining) return drained.promise;
+      plane.draining = true;
+      for (const socket of sockets) socket.stop(false);
+      const now = plane.tick();
+      for (const client of plane.clients) client.sweep(now);
+      if (plane.clients.size === 0) settle();
+      else {
+        const cut = setTimeout(() => {
+          for (const client of plane.clients) client.cut();
+          settle();
+        }, deadlineMs);
+        void drained.promise.then(() => clearTimeout(cut));
+      }
+      return drained.promise;
+    },
+  };
+}
+
+function accept(plane: Plane, point: ListeningPoint, fd: number): SocketListener<ClientConnection> {
+  const socket: SocketHandler<ClientConnection> = {
+    open(opened: Socket<ClientConnection>) {
+      opened.data = new ClientConnection(plane, point, opened);
+    },
+    data: onData,
+    drain: onDrain,
+    end: onEnd,
+    close: onClose,
+    error: onError,
+  };
+  // Bun's types do not know `fd` here; it adopts a socket that listens already.
+  const options: TCPSocketListenOptions<ClientConnection> & { fd: number } = {
+    fd,
+    allowHalfOpen: true,
+    socket,
+    hostname: '',
+    port: 0,
+  };
+  return Bun.listen<ClientConnection>(options);
+}
+
+// One function each for all connections: what differs is in `socket.data`.
+const onData = (socket: Socket<ClientConnection>, bytes: Uint8Array): void => socket.data.onData(bytes);
+const onDrain = (socket: Socket<ClientConnection>): void => socket.data.onDrain();
+const onEnd = (socket: Socket<ClientConnection>): void => socket.data.onEnd();
+const onClose = (socket: Socket<ClientConnection>, error?: Error): void =>
+  socket.data.onClose(error === undefined);
+const onError = (socket: Socket<ClientConnection>, error: Error): void => {
+  socket.data.plane.defect(error);
+  socket.terminate();
+};

@@ -1,0 +1,514 @@
+import type { FailureCause } from '../../core/traffic.ts';
+import { ChunkedBody } from '../http1/chunked-body.ts';
+import { isIdempotent, isSafe, Method, parseRequestHead } from '../http1/request-head.ts';
+import { Framing, parseResponseHead } from '../http1/response-head.ts';
+import { Persistence, writeRequestHead, writeResponseHead } from '../http1/rewrite.ts';
+import type { AnswerStatus } from './answer.ts';
+import type { ClientConnection, ClientUser } from './client-connection.ts';
+import type { InstancePool } from './instance-pool.ts';
+import type { Plane } from './plane.ts';
+import type { Side } from './routing.ts';
+import { Tunnel } from './tunnel.ts';
+import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
+
+/**
+ * One request and its response. Each client connection has one and uses it again for each request, so that nothing is
+ * allocated for a request. It belongs to the side, and so to the epoch, in which it began, until it ends in exactly one of:
+ * `complete` (whole response), `fail` (our fault or the instance's), `abandon` (the client left), `reject` (the client's fault).
+ */
+export class Exchange implements ClientUser, UpstreamUser {
+  private side: Side | null = null;
+  private pool: InstancePool | null = null;
+  private upstream: UpstreamConnection | null = null;
+  private startedAt = 0;
+
+  // The request.
+  private method: Method = Method.other;
+  private oldClient = false;
+  private keepAlive = true;
+  private upgrade = false;
+  private requestFraming: Framing = Framing.none;
+  private requestLeft = 0;
+  private requestDone = true;
+  private requestChunks: ChunkedBody | null = null;
+  /** The head as it came and what came with it of the body: kept until it cannot be sent again. */
+  private request: Uint8Array | null = null;
+  private requestFrom = 0;
+  private requestTo = 0;
+  private repeated = false;
+  private tried: InstancePool[] | null = null;
+
+  // The response.
+  private responseHead: Uint8Array | null = null;
+  private responseBegun = false;
+  private headSent = false;
+  private responseDone = false;
+  private status = 0;
+  private responseFraming: Framing = Framing.none;
+  private responseLeft = 0;
+  private responseChunks: ChunkedBody | null = null;
+  /** The client does not know chunks: it gets the content alone, until the connection closes. */
+  private unchunk = false;
+  private upstreamStays = false;
+  private idleSeconds = -1;
+
+  constructor(
+    private readonly plane: Plane,
+    private readonly client: ClientConnection,
+  ) {}
+
+  /** Takes on the request whose head the plane has just read from the client's bytes. `waited`: it was held at a switch. */
+  begin(waited: boolean): void {
+    const { client, plane } = this;
+    const head = plane.requestHead;
+    const bytes = client.bytes!;
+    let end = head.end;
+    this.requestDone = true;
+    this.requestFraming = Framing.none;
+    if (head.chunked) {
+      const chunks = (this.requestChunks ??= new ChunkedBody());
+      chunks.reset();
+      end = chunks.feed(bytes, end, client.to);
+      if (end < 0) return client.refuse(400);
+      this.requestFraming = Framing.chunked;
+      this.requestDone = chunks.done;
+    } else if (head.contentLength > 0) {
+      const here = Math.min(client.to - end, head.contentLength);
+      end += here;
+      this.requestFraming = Framing.length;
+      this.requestLeft = head.contentLength - here;
+      this.requestDone = this.requestLeft === 0;
+    }
+    const entry = client.point.entry;
+    if (entry === undefined) return client.refuse(503);
+
+    const side = entry.sideOf(bytes, head);
+    this.side = side;
+    this.startedAt = plane.tick();
+    this.method = head.method;
+    this.oldClient = head.minor === 0;
+    this.keepAlive = head.keepAlive;
+    this.upgrade = head.upgrade;
+    this.request = bytes;
+    this.requestFrom = head.start;
+    this.requestTo = end;
+    this.repeated = false;
+    this.tried = null;
+    this.responseBegun = this.headSent = this.responseDone = false;
+    side.inFlight++;
+    const { tally } = side;
+    tally.inFlight++;
+    tally.requests++;
+    tally.bytesIn += end - client.from;
+    if (waited) tally.held++;
+    client.from = end;
+    this.attempt(true, true);
+  }
+
+  /** Sends the request to an instance, over an idle connection if `reuse` allows and there is one. `headRead`: the plane's head is still its own. */
+  private attempt(headRead: boolean, reuse: boolean): void {
+    const { plane, side } = this;
+    const pool = side!.pick(plane.coarse, this.tried);
+    if (pool === undefined) return this.fail('no-instance', 503);
+    this.pool = pool;
+    pool.inFlight++;
+    const idle = reuse ? pool.take(!isIdempotent(this.method)) : undefined;
+    if (idle === undefined) {
+      this.client.deadline = plane.coarse + plane.limits.connectMs;
+      this.upstream = new UpstreamConnection(plane, pool, this);
+      return;
+    }
+    this.upstream = idle;
+    idle.user = this;
+    this.send(headRead);
+  }
+
+  private send(headRead: boolean): void {
+    const { plane, client } = this;
+    const upstream = this.upstream!;
+    const request = this.request!;
+    const head = plane.requestHead;
+    if (!headRead)
+      parseRequestHead(request, this.requestFrom, this.requestTo, head, plane.limits.requestHead);
+    const host = client.point.host;
+    const lines =
+      head.hostTo === 0
+        ? client.forwarded.for(host, 0, host.length)
+        : client.forwarded.for(request, head.hostFrom, head.hostTo);
+    const { scratch } = plane;
+    let length = writeRequestHead(request, head, lines, host, scratch);
+    const body = this.requestTo - head.end;
+    let flowing: boolean;
+    if (body === 0) flowing = upstream.write(scratch, 0, length, false);
+    else if (length + body <= scratch.length) {
+      scratch.set(request.subarray(head.end, this.requestTo), length);
+      length += body;
+      flowing = upstream.write(scratch, 0, length, false);
+    } else {
+      upstream.write(scratch, 0, length, false);
+      flowing = upstream.write(request, head.end, this.requestTo, true);
+    }
+    if (this.requestDone) {
+      if (!isIdempotent(this.method)) this.request = null;
+      client.deadline = plane.coarse + plane.limits.responseMs;
+      return;
+    }
+    this.request = null;
+    client.deadline = plane.coarse + plane.limits.bodyIdleMs;
+    if (client.from < client.to) {
+      const { bytes, from, to } = client;
+      client.bytes = null;
+      client.from = client.to = 0;
+      this.forwardBody(bytes!, from, to);
+    } else if (!flowing) client.pause();
+    if (this.upstream === upstream && upstream.outlet.empty) client.resume();
+  }
+
+  private forwardBody(bytes: Uint8Array, from: number, to: number): void {
+    const { plane, client } = this;
+    const upstream = this.upstream!;
+    let end: number;
+    if (this.requestFraming === Framing.length) {
+      end = Math.min(to, from + this.requestLeft);
+      this.requestLeft -= end - from;
+      this.requestDone = this.requestLeft === 0;
+    } else {
+      const chunks = this.requestChunks!;
+      end = chunks.feed(bytes, from, to);
+      if (end < 0) return this.reject();
+      this.requestDone = chunks.done;
+    }
+    this.side!.tally.bytesIn += end - from;
+    const flowing = upstream.write(bytes, from, end, true);
+    if (!this.responseBegun || !this.requestDone)
+      client.deadline = plane.tick() + (this.requestDone ? plane.limits.responseMs : plane.limits.bodyIdleMs);
+    if (end < to) client.keep(bytes, end, to);
+    if (!flowing && !this.requestDone) client.pause();
+  }
+
+  // The client.
+
+  onClientData(bytes: Uint8Array): void {
+    const { client } = this;
+    if (!this.requestDone && !this.responseDone && this.upstream!.isOpen)
+      return this.forwardBody(bytes, 0, bytes.length);
+    // Ahead of its turn: the next request, what follows an upgrade, or a body whose instance is not connected yet.
+    client.keep(bytes, 0, bytes.length);
+    if (client.to - client.from > this.plane.limits.aheadBytes) client.pause();
+  }
+  onClientDrain(): void {
+    if (this.responseDone) this.complete();
+    else {
+      this.client.deadline = this.plane.tick() + this.plane.limits.bodyIdleMs;
+      this.upstream?.resume();
+    }
+  }
+  onClientEnd(): void {
+    // Half a request will never be whole. A whole one is answered: its client only says that it was the last.
+    if (!this.requestDone) {
+      this.abandon();
+      this.client.terminate();
+    } else this.keepAlive = false;
+  }
+  onClientGone(): void {
+    this.abandon();
+  }
+  onDeadline(): void {
+    const { client } = this;
+    if (!client.outlet.empty) {
+      // The client does not read: its own doing.
+      this.abandon();
+      client.terminate();
+    } else if (this.upstream !== null && !this.upstream.isOpen) this.onUpstreamRefused(504);
+    else if (!this.requestDone && !this.responseBegun && this.upstream?.outlet.empty === true) {
+      this.abandon();
+      client.refuse(408);
+    } else this.fail('upstream-timeout', 504);
+  }
+
+  onCut(): void {
+    this.fail('upstream-timeout', 504);
+  }
+
+  // The instance.
+
+  onUpstreamOpen(): void {
+    this.plane.tick();
+    this.send(false);
+  }
+  onUpstreamRefused(status: 502 | 504 = 502): void {
+    const { plane } = this;
+    const pool = this.pool!;
+    pool.avoidUntil = plane.tick() + plane.limits.avoidMs;
+    this.detach()?.destroy();
+    // Nothing was sent, so whatever the method, another instance may have it.
+    (this.tried ??= []).push(pool);
+    if (this.side!.pick(plane.coarse, this.tried) === undefined) return this.fail('connect-failed', status);
+    this.side!.tally.retried++;
+    this.attempt(false, true);
+  }
+  onUpstreamDrain(): void {
+    if (!this.requestDone) this.client.resume();
+  }
+  onUpstreamEnd(): void {
+    if (this.responseBegun && this.responseFraming === Framing.untilClose && this.headSent)
+      this.responseWhole();
+    else this.onUpstreamClose();
+  }
+  onUpstreamClose(): void {
+    if (this.responseBegun) return this.fail('upstream-truncated', 502);
+    if (this.responseHead !== null) return this.fail('upstream-truncated', 502);
+    const upstream = this.upstream!;
+    if (!upstream.reused || this.request === null || this.repeated) return this.fail('upstream-closed', 502);
+    // The connection had been closed at the other end before the request got there, or so it seems; doing it twice is doing it once.
+    this.repeated = true;
+    this.side!.tally.retried++;
+    this.detach()?.destroy();
+    this.attempt(false, false);
+  }
+
+  onUpstreamData(bytes: Uint8Array): void {
+    if (this.headSent) {
+      this.forwardResponse(bytes, 0);
+      return;
+    }
+    const { plane } = this;
+    const head = plane.responseHead;
+    if (this.responseHead !== null) {
+      const joined = new Uint8Array(this.responseHead.length + bytes.length);
+      joined.set(this.responseHead);
+      joined.set(bytes, this.responseHead.length);
+      bytes = joined;
+      this.responseHead = null;
+    }
+    for (let from = 0; from < bytes.length;) {
+      const read = parseResponseHead(
+        bytes,
+        from,
+        bytes.length,
+        head,
+        plane.limits.responseHead,
+        this.method === Method.head,
+      );
+      if (read === 0) {
+        this.responseHead = from === 0 ? bytes : bytes.slice(from);
+        return;
+      }
+      if (read < 0) return this.fail('upstream-invalid', 502);
+      this.request = null;
+      if (head.status >= 200) return this.beginResponse(bytes, read);
+      if (head.status === 101) return this.beginTunnel(bytes, read);
+      this.forwardInterim(bytes, read);
+      from = read;
+    }
+  }
+
+  /** 100, 102, 103: an old client does not know them (RFC 9110 §15.2). */
+  private forwardInterim(bytes: Uint8Array, end: number): void {
+    const { plane, client } = this;
+    const head = plane.responseHead;
+    client.deadline = plane.tick() + plane.limits.responseMs;
+    if (this.oldClient) return;
+    let flowing: boolean;
+    if (head.plain) flowing = client.write(bytes, head.start, end, true);
+    else
+      flowing = client.write(
+        plane.scratch,
+        0,
+        writeResponseHead(bytes, head, Persistence.silent, plane.scratch),
+        false,
+      );
+    this.side!.tally.bytesOut += end - head.start;
+    if (!flowing) this.upstream!.pause();
+  }
+
+  private beginTunnel(bytes: Uint8Array, end: number): void {
+    const { client, side } = this;
+    if (!this.upgrade) return this.fail('upstream-invalid', 502);
+    const { tally } = side!;
+    const upstream = this.upstream!;
+    tally.upgrades++;
+    tally.answered(101);
+    if (!isSafe(this.method)) tally.writes++;
+    const pool = this.pool!;
+    this.side = null;
+    this.upstream = null;
+    this.pool = null;
+    new Tunnel(client, upstream, side!, pool).begin(bytes, this.plane.responseHead.start, end);
+  }
+
+  private beginResponse(bytes: Uint8Array, end: number): void {
+    const { plane, client } = this;
+    const head = plane.responseHead;
+    const upstream = this.upstream!;
+    this.responseBegun = true;
+    this.status = head.status;
+    this.upstreamStays = head.keepAlive;
+    this.idleSeconds = head.idleSeconds;
+    this.responseFraming = head.framing;
+    this.responseLeft = head.contentLength;
+    this.unchunk = false;
+    let whole = false;
+    let to = end;
+    switch (head.framing) {
+      case Framing.none:
+        whole = true;
+        break;
+      case Framing.length:
+        to = Math.min(bytes.length, end + head.contentLength);
+        this.responseLeft -= to - end;
+        whole = this.responseLeft === 0;
+        break;
+      case Framing.chunked:
+        if (this.oldClient) {
+          this.unchunk = true;
+          break;
+        }
+        (this.responseChunks ??= new ChunkedBody()).reset();
+        to = this.responseChunks.feed(bytes, end, bytes.length);
+        if (to < 0) return this.fail('upstream-invalid', 502);
+        whole = this.responseChunks.done;
+        break;
+      default:
+        to = bytes.length;
+    }
+    // An answer before the whole request ends the connection after it: the rest of the request is not waited for.
+    if (
+      !this.requestDone ||
+      plane.draining ||
+      client.ended ||
+      this.unchunk ||
+      head.framing === Framing.untilClose
+    )
+      this.keepAlive = false;
+
+    this.headSent = true;
+    let flowing: boolean;
+    if (head.plain && this.keepAlive && !this.oldClient) flowing = client.write(bytes, head.start, to, true);
+    else {
+      if (this.unchunk) head.cuts.insert(head.transferFrom, head.transferTo);
+      const persistence = !this.keepAlive
+        ? Persistence.close
+        : this.oldClient
+          ? Persistence.keepAlive
+          : Persistence.silent;
+      const { scratch } = plane;
+      let length = writeResponseHead(bytes, head, persistence, scratch);
+      if (to - end <= scratch.length - length) {
+        scratch.set(bytes.subarray(end, to), length);
+        length += to - end;
+        flowing = client.write(scratch, 0, length, false);
+      } else {
+        client.write(scratch, 0, length, false);
+        flowing = client.write(bytes, end, to, true);
+      }
+    }
+    this.side!.tally.bytesOut += to - head.start;
+    if (whole) {
+      if (to < bytes.length) this.upstreamStays = false;
+      this.responseWhole();
+      return;
+    }
+    client.deadline = plane.tick() + plane.limits.bodyIdleMs;
+    if (this.unchunk) {
+      (this.responseChunks ??= new ChunkedBody()).reset();
+      this.forwardResponse(bytes, end);
+    } else if (!flowing) upstream.pause();
+  }
+
+  private forwardResponse(bytes: Uint8Array, from: number): void {
+    const { client, plane } = this;
+    let to = bytes.length;
+    let whole = false;
+    let flowing = true;
+    if (this.responseFraming === Framing.length) {
+      to = Math.min(to, from + this.responseLeft);
+      this.responseLeft -= to - from;
+      whole = this.responseLeft === 0;
+    } else if (this.responseFraming === Framing.chunked) {
+      const chunks = this.responseChunks!;
+      const end = chunks.feed(
+        bytes,
+        from,
+        to,
+        this.unchunk ? (a, b) => void (flowing = client.write(bytes, a, b, true) && flowing) : undefined,
+      );
+      if (end < 0) return this.fail('upstream-invalid', 502);
+      to = end;
+      whole = chunks.done;
+    }
+    if (!this.unchunk) flowing = client.write(bytes, from, to, true);
+    this.side!.tally.bytesOut += to - from;
+    client.deadline = plane.tick() + plane.limits.bodyIdleMs;
+    if (whole) {
+      if (to < bytes.length) this.upstreamStays = false;
+      this.responseWhole();
+    } else if (!flowing) this.upstream!.pause();
+  }
+
+  /** The instance has done its part: its connection rests in the pool, if nothing is left on it in either direction. */
+  private responseWhole(): void {
+    this.responseDone = true;
+    const upstream = this.detach()!;
+    if (this.requestDone && this.upstreamStays && !upstream.ended && upstream.outlet.empty)
+      upstream.rest(this.idleSeconds);
+    else upstream.destroy(!this.requestDone);
+    if (this.client.outlet.empty) this.complete();
+  }
+
+  // The four ends.
+
+  private complete(): void {
+    const { plane, client, requestDone } = this;
+    const { tally } = this.side!;
+    tally.answered(this.status);
+    if (!isSafe(this.method)) tally.writes++;
+    tally.took((plane.tick() - this.startedAt) * 1000);
+    this.leave();
+    client.next(this.keepAlive, requestDone);
+  }
+
+  private fail(cause: FailureCause, status: AnswerStatus): void {
+    const { plane, client } = this;
+    this.side!.tally.failedFor(cause);
+    this.detach()?.destroy(true);
+    this.leave();
+    if (this.headSent) return client.terminate();
+    const keepAlive =
+      this.keepAlive && this.requestDone && !this.oldClient && !client.ended && !plane.draining;
+    client.answer(status, !keepAlive, this.method !== Method.head);
+    client.next(keepAlive, this.requestDone);
+  }
+
+  /** The client's body is not what its framing says. */
+  private reject(): void {
+    this.detach()?.destroy(true);
+    this.leave();
+    if (this.headSent) this.client.terminate();
+    else this.client.refuse(400);
+  }
+
+  private abandon(): void {
+    this.side!.tally.clientClosed++;
+    this.detach()?.destroy(true);
+    this.leave();
+  }
+
+  private detach(): UpstreamConnection | null {
+    const { upstream } = this;
+    if (upstream === null) return null;
+    upstream.user = null;
+    this.upstream = null;
+    this.pool!.inFlight--;
+    this.pool = null;
+    return upstream;
+  }
+  private leave(): void {
+    const side = this.side!;
+    side.inFlight--;
+    side.tally.inFlight--;
+    this.side = null;
+    this.request = null;
+    this.responseHead = null;
+  }
+}

@@ -1,0 +1,51 @@
+import type { Address } from '../../core/address.ts';
+import type { Plane } from './plane.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
+
+/** One instance of one release, and the idle connections to it. */
+export class InstancePool {
+  inFlight = 0;
+  /** Until when it is passed over, because it refused a connection. */
+  avoidUntil = 0;
+  /** It left the table: connections to it are closed when they get idle. */
+  retired = false;
+  /** The one used last is taken first: the others get old and are closed. */
+  private readonly idle: UpstreamConnection[] = [];
+
+  constructor(
+    readonly plane: Plane,
+    readonly address: Address,
+  ) {}
+
+  /** An idle connection, used within `freshMs` if `fresh`; undefined if there is none. */
+  take(fresh: boolean): UpstreamConnection | undefined {
+    const connection = this.idle.at(-1);
+    if (connection === undefined) return undefined;
+    if (fresh && this.plane.coarse - connection.usedAt > this.plane.limits.freshMs) return undefined;
+    this.idle.pop();
+    return connection;
+  }
+
+  give(connection: UpstreamConnection): void {
+    if (this.retired || this.idle.length >= this.plane.limits.upstreamIdle) connection.destroy();
+    else this.idle.push(connection);
+  }
+
+  forget(connection: UpstreamConnection): void {
+    const at = this.idle.lastIndexOf(connection);
+    if (at !== -1) this.idle.splice(at, 1);
+  }
+
+  retire(): void {
+    this.retired = true;
+    for (const connection of this.idle.splice(0)) connection.destroy();
+  }
+
+  /** Closes what has been idle for long. */
+  sweep(now: number): void {
+    for (const connection of this.idle.filter(({ idleUntil }) => now >= idleUntil)) {
+      this.forget(connection);
+      connection.destroy();
+    }
+  }
+}
