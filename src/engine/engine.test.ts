@@ -1,0 +1,317 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { colours, other } from '../core/colour.ts';
+import { underWay } from '../core/deployment.ts';
+import { ready } from '../core/environment.ts';
+import { CutoverError, type ErrorCode } from '../core/errors.ts';
+import { current, roleOf, type Service } from '../core/service.ts';
+import type { SpecInput } from '../core/spec.ts';
+import { createMemoryPlatform, MemoryWorld } from '../platforms/memory/platform.ts';
+import type { Lease } from '../ports/store.ts';
+import { MemoryRouter } from '../routers/memory/memory-router.ts';
+import { memoryStore, newMemoryDisk } from '../stores/memory/store.ts';
+import { Random } from '../testing/load/random.ts';
+import { VirtualClock } from '../testing/virtual-clock.ts';
+import { Engine, type DeployOrder } from './engine.ts';
+
+const spec: SpecInput = {
+  service: 'shop',
+  router: { listen: '127.0.0.1:8080', preview: '127.0.0.1:8081' },
+  environments: {
+    layers: { web: { command: ['serve'], instances: 2, health: { http: {}, startPeriod: '2s' } } },
+  },
+  strategy: { drain: '1s', bake: '1s' },
+  checks: [{ name: 'smoke', http: { path: '/smoke' } }],
+  keep: '1h',
+};
+
+type Fate = 'good' | 'never-healthy' | 'fails-verify' | 'fails-bake';
+const order = (fate: Fate): DeployOrder => ({
+  order: { spec, base: '/', source: { kind: 'directory', path: '/app' }, version: fate },
+});
+
+/** Where a fault may strike: around every call that an engine makes of the world. */
+type Strike = (call: string) => Promise<void>;
+
+/** The object with every method that returns a promise struck before and after its effect. */
+function struck<T extends object>(target: T, name: string, strike: Strike): T {
+  return new Proxy(target, {
+    get(object, key) {
+      const value: unknown = Reflect.get(object, key);
+      if (typeof value !== 'function' || key === 'close') return value;
+      return async (...args: unknown[]): Promise<unknown> => {
+        await strike(`${name}.${String(key)} before`);
+        const result: unknown = await Reflect.apply(value, object, args);
+        await strike(`${name}.${String(key)} after`);
+        return result;
+      };
+    },
+  });
+}
+
+/** All that outlives an engine: the disk, what runs, the router. Engines come and go in it. */
+class World {
+  readonly clock = new VirtualClock();
+  readonly router = new MemoryRouter({ now: this.clock.now });
+  readonly #disk = newMemoryDisk();
+  readonly running = new MemoryWorld();
+  #boots = 0;
+
+  /** A new engine on what the one before left. `strike` may never return: the engine died there. */
+  async boot(strike: Strike = () => Promise.resolve()): Promise<Engine> {
+    const store = memoryStore(this.#disk);
+    const held = await store.readLease('controller');
+    if (held) await store.releaseLease(held);
+    const lease = await store.acquireLease('controller', `engine ${++this.#boots}`, 1e12, this.clock.now());
+    if (!lease) throw new Error('the lease was not given');
+    const mine: Lease = lease;
+    const platform = struck(
+      createMemoryPlatform({ clock: this.clock, world: this.running }),
+      'platform',
+      strike,
+    );
+    const router = struck(this.router, 'router', strike);
+    const engine: Engine = new Engine({
+      store: struck(store, 'store', strike),
+      clock: this.clock,
+      platform: () => platform,
+      router: () => router,
+      lease: () => mine,
+      checker: {
+        run: (probe, target) => {
+          const service = engine.service('shop');
+          const release = service.releases[Number(target.variables['CUTOVER_RELEASE']) - 1];
+          const fate = release?.version as Fate | undefined;
+          const smoke = probe.http?.path === '/smoke';
+          const live =
+            service.live !== null && service.environments[service.live].release === release?.number;
+          const bad =
+            fate === 'never-healthy' || (fate === 'fails-verify' && smoke) || (fate === 'fails-bake' && live);
+          return Promise.resolve({ ok: !bad, detail: bad ? 'status 503' : 'status 200', ms: 1 });
+        },
+      },
+    });
+    const warnings = await engine.resume();
+    expect(warnings).toEqual([]);
+    return engine;
+  }
+
+  async settled(engine: Engine, id: number): Promise<Service> {
+    await this.clock.run(() => {
+      const deployment = engine.service('shop').deployments[id - 1];
+      return deployment !== undefined && !underWay(deployment);
+    });
+    return engine.service('shop');
+  }
+
+  async deployed(engine: Engine, fate: Fate): Promise<Service> {
+    const { id } = await engine.deploy('shop', order(fate), 'test');
+    return this.settled(engine, id);
+  }
+}
+
+async function refusal(promise: Promise<unknown>, code: ErrorCode): Promise<CutoverError> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof CutoverError && error.code === code) return error;
+    throw error;
+  }
+  throw new Error(`expected ${code}`);
+}
+
+describe('an engine', () => {
+  test('takes one release live after the other, in turns', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    for (const [index, colour] of (['blue', 'green', 'blue'] as const).entries()) {
+      const service = await world.deployed(engine, 'good');
+      expect(service.live).toBe(colour);
+      expect(service.environments[colour].release).toBe(index + 1);
+      expect(service.deployments.at(-1)).toMatchObject({ status: 'succeeded', failure: null });
+      expect((await world.router.read('shop'))?.live).toBe(colour);
+    }
+    expect(roleOf(engine.service('shop'), 'green')).toBe('standby');
+  });
+
+  for (const [fate, code] of [
+    ['never-healthy', 'never-healthy'],
+    ['fails-verify', 'verify-failed'],
+    ['fails-bake', 'bake-failed'],
+  ] as const) {
+    test(`takes back a release that ${fate}`, async () => {
+      const world = new World();
+      const engine = await world.boot();
+      await world.deployed(engine, 'good');
+      const service = await world.deployed(engine, fate);
+      expect(service.deployments.at(-1)).toMatchObject({ status: 'undone', failure: { code } });
+      expect(service.live).toBe('blue');
+      expect(service.environments.green.phase).toBe('empty');
+      expect((await world.router.read('shop'))?.live).toBe('blue');
+      expect(await engine.platformOf('shop').inspect({ service: 'shop', colour: 'green' })).toEqual([]);
+    });
+  }
+
+  test('freezes when the first release does badly after its switch, since there is no side to go back to', async () => {
+    const world = new World();
+    const service = await world.deployed(await world.boot(), 'fails-bake');
+    expect(service.deployments.at(-1)).toMatchObject({ status: 'frozen', failure: { code: 'bake-failed' } });
+    expect(service.live).toBe('blue');
+  });
+
+  test('retires the old side when its keep time is over, and then there is nothing to roll back to', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    await world.deployed(engine, 'good');
+    await world.deployed(engine, 'good');
+    await world.clock.run(
+      () => engine.service('shop').environments.blue.phase === 'empty' && !current(engine.service('shop')),
+    );
+    expect(engine.service('shop').deployments.at(-1)?.plan.kind).toBe('retire');
+    await refusal(engine.rollback('shop', 'test'), 'nothing-to-roll-back-to');
+    expect((await world.router.read('shop'))?.blue.instances).toEqual([]);
+  });
+
+  test('refuses a second deployment by name of the first', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    await engine.deploy('shop', order('good'), 'ann');
+    const { message } = await refusal(engine.deploy('shop', order('good'), 'bob'), 'deployment-running');
+    expect(message).toContain('deployment 1 (deploy of release 1 by ann');
+    await world.settled(engine, 1);
+  });
+
+  test('a stale engine that wakes up changes nothing', async () => {
+    const world = new World();
+    const first = await world.boot();
+    await world.deployed(first, 'good');
+    await first.stop();
+    const paused = Promise.withResolvers<void>();
+    const reached = Promise.withResolvers<void>();
+    let applies = 0;
+    const stale = await world.boot(async (call) => {
+      // The second route of a deployment moves the traffic; the first shows the new side to testers.
+      if (call !== 'router.apply before' || ++applies !== 2) return;
+      reached.resolve();
+      await paused.promise;
+    });
+    await stale.deploy('shop', order('good'), 'stale');
+    let stopped = false;
+    void reached.promise.then(() => (stopped = true));
+    await world.clock.run(() => stopped);
+    const next = await world.boot();
+    await next.abort('shop', 'next');
+    await world.settled(next, 2);
+    const inForce = await world.router.read('shop');
+    expect(inForce?.live).toBe('blue');
+    paused.resolve();
+    await Bun.sleep(0);
+    expect(await world.router.read('shop')).toEqual(inForce);
+    expect(next.service('shop').live).toBe('blue');
+  });
+
+  test('a log that cannot be written halts the deployment, and it goes on when it can', async () => {
+    const world = new World();
+    let full = false;
+    const engine = await world.boot((call) => {
+      if (full && call === 'store.append before')
+        return Promise.reject(new CutoverError('disk-full', 'no room'));
+      return Promise.resolve();
+    });
+    await world.deployed(engine, 'good');
+    const { id } = await engine.deploy('shop', order('good'), 'test');
+    full = true;
+    await world.clock.run(() => engine.halted('shop')?.code === 'disk-full');
+    expect((await world.router.read('shop'))?.live).toBe('blue');
+    full = false;
+    const service = await world.settled(engine, id);
+    expect(service.deployments.at(-1)?.status).toBe('succeeded');
+    expect(engine.halted('shop')).toBeNull();
+  });
+});
+
+/** Orders at random, an engine that dies at random, and the next that goes on: what must hold when the dust has settled. */
+async function schedule(seed: number): Promise<void> {
+  const random = new Random(seed);
+  const world = new World();
+  const fates: Fate[] = ['good', 'good', 'good', 'never-healthy', 'fails-verify', 'fails-bake'];
+  let deaths = 0;
+  let dead = false;
+  /** Dies at one call in forty, at most five times. */
+  const mortal = (): Strike => {
+    let gone = false;
+    return async () => {
+      if (!gone && deaths < 5 && random.next() < 1 / 40) {
+        gone = true;
+        dead = true;
+        deaths += 1;
+      }
+      if (gone) await new Promise<never>(() => undefined);
+    };
+  };
+  const bootAlive = async (): Promise<Engine> => {
+    for (;;) {
+      dead = false;
+      const booting = world.boot(mortal());
+      let engine: Engine | undefined;
+      void booting.then((value) => (engine = value));
+      await world.clock.run(() => dead || engine !== undefined);
+      if (engine && !dead) return engine;
+    }
+  };
+  let engine = await bootAlive();
+  for (let act = 0; act < 6; act++) {
+    const say = random.next();
+    const fate = fates[Math.floor(random.next() * fates.length)] ?? 'good';
+    const order_ =
+      say < 0.7
+        ? engine.deploy('shop', order(fate), 'sim')
+        : say < 0.9
+          ? engine.rollback('shop', 'sim')
+          : engine.abort('shop', 'sim');
+    let answered = false;
+    order_.then(
+      () => (answered = true),
+      (error: unknown) => {
+        if (!(error instanceof CutoverError)) throw error;
+        answered = true;
+      },
+    );
+    await world.clock.run(() => dead || answered);
+    if (random.next() < 0.3)
+      void engine.abort('shop', 'sim').catch((error: unknown) => {
+        if (!(error instanceof CutoverError)) throw error;
+      });
+    for (;;) {
+      if (dead) engine = await bootAlive();
+      const known = (): Service | undefined => engine.services()[0];
+      const quiet = (): boolean => known() === undefined || !current(known() as Service);
+      await world.clock.run(() => dead || quiet());
+      if (!dead) break;
+    }
+    const service = engine.services()[0];
+    if (!service) continue;
+    const route = await world.router.read('shop');
+    expect(route?.live ?? null).toBe(service.live);
+    if (service.live === null) continue;
+    const live = service.environments[service.live];
+    expect(ready(live)).toBe(true);
+    expect(route?.[service.live].release).toBe(live.release);
+    const platform = createMemoryPlatform({ clock: world.clock, world: world.running });
+    for (const colour of colours) {
+      const instances = await platform.inspect({ service: 'shop', colour });
+      const up = instances.filter(({ state }) => state === 'running').length;
+      // What is empty runs nothing; what is live or standby runs whole.
+      expect({ colour, up }).toEqual({ colour, up: ready(service.environments[colour]) ? 2 : 0 });
+    }
+    expect(service.deployments.every(({ receipt }) => receipt !== null)).toBe(true);
+    expect(roleOf(service, other(service.live))).not.toBe('live');
+  }
+}
+
+test('whatever is ordered and wherever the engine dies, one side is live, it was healthy, and router, platform and log agree', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: 1_000_000_000 }), (seed) => schedule(seed)),
+    { numRuns: 150, endOnFailure: true },
+  );
+}, 120_000);
