@@ -120,14 +120,16 @@ export async function commandCheck(
   return says(false, `expected exit code 0, found ${ended} after ${after}`, output);
 }
 
-async function readAll(
-  reader: ReturnType<ReturnType<typeof spawn>['stdout']['getReader']>,
-  tail: OutputTail,
-): Promise<void> {
+/** What is used of a stream's reader. */
+interface OutputReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+}
+
+async function readAll(reader: OutputReader, tail: OutputTail): Promise<void> {
   for (;;) {
     const { done, value } = await reader.read();
+    if (value) tail.push(value);
     if (done) return;
-    tail.push(value);
   }
 }
 

@@ -10,6 +10,8 @@ const perDoubling = 8;
 /** The bucket of a latency in whole or fractional microseconds. */
 export function bucketOf(us: number): number {
   if (us < perDoubling) return us > 0 ? us | 0 : 0;
+  // Beyond 32 bits the operators below would wrap; a stream may well last for hours.
+  if (us >= 2 ** 31) return bucketCount - 1;
   const exponent = 31 - Math.clz32(us);
   const bucket = (exponent - 2) * perDoubling + ((us >>> (exponent - 3)) & 7);
   return bucket < bucketCount ? bucket : bucketCount - 1;

@@ -1,5 +1,5 @@
 import { colours, other, type Colour } from './colour.ts';
-import { underWay, type Deployment, type StepState } from './deployment.ts';
+import { nextMove, underWay, type Deployment, type StepState } from './deployment.ts';
 import { emptyEnvironment, ready, reached, type Environment, type Role } from './environment.ts';
 import type { EventRecord, ServiceEvent } from './event.ts';
 import type { Release } from './release.ts';
@@ -184,6 +184,8 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
     case 'abort-requested':
       return active(event.deployment, ({ abortedBy }) => ({ abortedBy: abortedBy ?? event.by }));
     case 'turned-back':
+      if (service.deployments[event.deployment - 1]?.status !== 'running')
+        refuse('the deployment is not running');
       return active(event.deployment, () => ({ status: 'turning-back', failure: event.error }));
     case 'undo-started':
       if (service.deployments[event.deployment - 1]?.status !== 'turning-back')
@@ -196,7 +198,12 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
     case 'undo-failed':
       return step(event.deployment, event.step, ['undoing'], () => ({ status: 'stuck', error: event.error }));
     case 'deployment-ended':
-      return active(event.deployment, () => ({ status: event.outcome, endedAt: at }));
+      return active(event.deployment, (found) => {
+        const move = nextMove(found);
+        if (move.act !== 'end' || move.outcome !== event.outcome)
+          refuse(`its steps do not end it ${event.outcome}`);
+        return { status: event.outcome, endedAt: at };
+      });
     case 'receipt-recorded':
       return deployment(event.deployment, () => ({ receipt: event.receipt }));
 

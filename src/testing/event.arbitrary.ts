@@ -116,7 +116,7 @@ export const eventArbitraries: {
   'environment-retired': fc.record({ type: fc.constant('environment-retired'), colour }),
   'route-ordered': fc.record({
     type: fc.constant('route-ordered'),
-    deployment: number,
+    deployment: fc.option(number),
     epoch: number,
     live: colour,
   }),
