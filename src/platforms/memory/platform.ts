@@ -1,0 +1,327 @@
+import { formatAddress, type Address } from '../../core/address.ts';
+import { other } from '../../core/colour.ts';
+import { CutoverError } from '../../core/errors.ts';
+import { addressesOf, type Placement } from '../../core/placement.ts';
+import type { Release } from '../../core/release.ts';
+import { routedLayer } from '../../core/spec.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { EnvironmentRef, InstanceStatus, LogLine, Platform, Shipped } from '../../ports/platform.ts';
+import { afterCrash } from '../backoff.ts';
+import { choosePlacement } from '../choose-placement.ts';
+
+/** The calls of the port that can be made to fail. */
+export type PlatformCall = Exclude<keyof Platform, 'capabilities'>;
+
+/** One call, before and after it took effect; `subject`: the service, with the colour where there is one. */
+export interface FaultPoint {
+  readonly call: PlatformCall;
+  readonly phase: 'before' | 'after';
+  readonly subject: string;
+}
+
+interface MemoryInstance {
+  readonly layer: string;
+  readonly index: number;
+  readonly address: Address;
+  process: { readonly pid: number; readonly startedAt: number } | null;
+  restarts: number;
+  inRow: number;
+  lastExit: string | null;
+  readonly log: string[];
+}
+
+interface MemoryEnvironment {
+  readonly release: Release;
+  readonly placement: Placement;
+  readonly instances: readonly MemoryInstance[];
+  isStopped: boolean;
+}
+
+/** What goes on without the platform: pass the same to the next one, as after a restart of the controller. */
+export class MemoryWorld {
+  readonly shipped = new Map<string, Map<number, Shipped>>();
+  readonly environments = new Map<string, MemoryEnvironment>();
+  readonly placed = new Map<string, Placement>();
+  nextPid = 1000;
+}
+
+export interface MemoryPlatformOptions {
+  readonly clock: Clock;
+  readonly world?: MemoryWorld;
+  /** Called around every call; what it throws fails the call there, before or after its effect. */
+  readonly fault?: (point: FaultPoint) => void | Promise<void>;
+}
+
+/** A platform without processes, with hands for a test or a simulation. */
+export interface MemoryPlatform extends Platform {
+  readonly world: MemoryWorld;
+  /** Ends the process of an instance; it is started again after its wait, if the platform is watching. */
+  crash(environment: EnvironmentRef, layer: string, index: number, exit?: string): void;
+  /** Has an instance write a line. */
+  write(environment: EnvironmentRef, layer: string, index: number, text: string): void;
+}
+
+const keyOf = ({ service, colour }: EnvironmentRef): string => `${service}/${colour}`;
+const samePlacement = (a: Placement, b: Placement): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/**
+ * The platform `memory`: keeps the contract without starting anything, for dry runs, for tests of the engine and for the
+ * simulator. Time comes from the clock alone.
+ */
+export function createMemoryPlatform({
+  clock,
+  world = new MemoryWorld(),
+  fault = () => undefined,
+}: MemoryPlatformOptions): MemoryPlatform {
+  const closing = new AbortController();
+  let isWatching = false;
+
+  const around = async <T>(call: PlatformCall, subject: string, act: () => T): Promise<T> => {
+    await fault({ call, phase: 'before', subject });
+    const result = act();
+    await fault({ call, phase: 'after', subject });
+    return result;
+  };
+  const shippedOf = (service: string): Map<number, Shipped> => {
+    let shipped = world.shipped.get(service);
+    if (!shipped) world.shipped.set(service, (shipped = new Map<number, Shipped>()));
+    return shipped;
+  };
+  const find = (ref: EnvironmentRef, layer: string, index: number): MemoryInstance => {
+    const instance = world.environments
+      .get(keyOf(ref))
+      ?.instances.find((one) => one.layer === layer && one.index === index);
+    if (instance) return instance;
+    throw new CutoverError(
+      'internal',
+      `Instance ${layer}-${index} of ${keyOf(ref)}: expected it to be started; found none`,
+    );
+  };
+  const bringUp = (environment: MemoryEnvironment, instance: MemoryInstance, isRestart: boolean): void => {
+    instance.process = { pid: world.nextPid++, startedAt: clock.now() };
+    if (isRestart) instance.restarts++;
+    instance.log.push(
+      `[cutover] release ${environment.release.number} ${isRestart ? 'starts again' : 'starts'}`,
+    );
+  };
+  const restartLater = async (
+    environment: MemoryEnvironment,
+    instance: MemoryInstance,
+    ranMs: number,
+  ): Promise<void> => {
+    const policy = environment.release.spec.environments.layers[instance.layer]?.restart;
+    const { inRow, delayMs } = afterCrash(instance.inRow, ranMs, policy ?? { backoff: 0, max: 0 });
+    instance.inRow = inRow;
+    try {
+      await clock.sleep(delayMs, closing.signal);
+    } catch (thrown) {
+      if (closing.signal.aborted) return;
+      throw thrown;
+    }
+    if (!environment.isStopped && !instance.process) bringUp(environment, instance, true);
+  };
+  const isRunning = (environment: MemoryEnvironment | undefined): environment is MemoryEnvironment =>
+    environment !== undefined && !environment.isStopped;
+
+  return {
+    world,
+    capabilities: { addressPerColour: true, restarts: true },
+
+    place: (ref, release, previous) =>
+      around('place', keyOf(ref), () => {
+        const theOther = world.placed.get(keyOf({ ...ref, colour: other(ref.colour) }));
+        const held = new Set(
+          [...world.environments.values()]
+            .filter(isRunning)
+            .flatMap((one) => one.instances.map((instance) => formatAddress(instance.address))),
+        );
+        const services = [...new Set([...world.placed.keys()].map((key) => key.slice(0, key.indexOf('/'))))];
+        const known = services.indexOf(ref.service);
+        const placement = choosePlacement({
+          service: ref.service,
+          colour: ref.colour,
+          layers: Object.entries(release.spec.environments.layers).map(([layer, { instances, port }]) => ({
+            layer,
+            instances,
+            port,
+          })),
+          previous,
+          mode: release.spec.platform.addresses,
+          slot: known >= 0 ? known : services.length,
+          avoid: [release.spec.router.listen.port, release.spec.router.preview?.port ?? 0],
+          taken: theOther?.instances.map((instance) => instance.address) ?? [],
+          holds: (address) => held.has(formatAddress(address)),
+          probe: () => 'free',
+        });
+        world.placed.set(keyOf(ref), placement);
+        return placement;
+      }),
+
+    ship: (service, release, signal) =>
+      around('ship', service, () => {
+        const shipped = shippedOf(service).get(release.number);
+        if (shipped) return shipped;
+        if (signal?.aborted) {
+          throw new CutoverError(
+            'aborted',
+            `Release ${release.number} of ${service}: shipping was aborted; nothing of it is left`,
+            { cause: signal.reason },
+          );
+        }
+        const digest = new Bun.CryptoHasher('sha256')
+          .update(JSON.stringify([service, release.number, release.source]))
+          .digest('hex');
+        const fresh: Shipped = {
+          digest,
+          directory: `memory:${service}/${release.number}`,
+          files: 1,
+          bytes: 1,
+        };
+        shippedOf(service).set(release.number, fresh);
+        return fresh;
+      }),
+
+    start: (ref, release, placement) =>
+      around('start', keyOf(ref), () => {
+        if (!shippedOf(ref.service).has(release.number)) {
+          throw new CutoverError(
+            'release-unknown',
+            `Release ${release.number} of ${ref.service}: expected it to be shipped; found nothing`,
+            {
+              next: 'Ship it first: deploy it again.',
+            },
+          );
+        }
+        isWatching = true;
+        let environment = world.environments.get(keyOf(ref));
+        if (
+          !isRunning(environment) ||
+          environment.release.number !== release.number ||
+          !samePlacement(environment.placement, placement)
+        ) {
+          if (environment) environment.isStopped = true;
+          const instances = Object.keys(release.spec.environments.layers).flatMap((layer) =>
+            addressesOf(placement, layer).map((address, index): MemoryInstance => {
+              return { layer, index, address, process: null, restarts: 0, inRow: 0, lastExit: null, log: [] };
+            }),
+          );
+          environment = { release, placement, instances, isStopped: false };
+          world.environments.set(keyOf(ref), environment);
+        }
+        for (const instance of environment.instances) {
+          if (!instance.process) bringUp(environment, instance, instance.lastExit !== null);
+        }
+      }),
+
+    stop: (ref) =>
+      around('stop', keyOf(ref), () => {
+        const environment = world.environments.get(keyOf(ref));
+        if (!isRunning(environment)) return;
+        environment.isStopped = true;
+        for (const instance of environment.instances) instance.process = null;
+      }),
+
+    inspect: (ref) =>
+      around('inspect', keyOf(ref), (): readonly InstanceStatus[] => {
+        const environment = world.environments.get(keyOf(ref));
+        if (!isRunning(environment)) return [];
+        return environment.instances.map(({ layer, index, address, process, restarts, lastExit }) => ({
+          layer,
+          index,
+          release: environment.release.number,
+          address,
+          state: process ? 'running' : 'waiting-to-restart',
+          pid: process?.pid ?? null,
+          startedAt: process?.startedAt ?? null,
+          restarts,
+          lastExit,
+          listening: process ? [address] : [],
+        }));
+      }),
+
+    tail: (ref, lines, layer) =>
+      around('tail', keyOf(ref), (): readonly LogLine[] =>
+        (world.environments.get(keyOf(ref))?.instances ?? [])
+          .filter((instance) => layer === undefined || instance.layer === layer)
+          .flatMap((instance) =>
+            (lines > 0 ? instance.log.slice(-lines) : []).map((text) => ({
+              layer: instance.layer,
+              index: instance.index,
+              text,
+            })),
+          ),
+      ),
+
+    prune: (service, keep) =>
+      around('prune', service, () => {
+        const needed = new Set(keep);
+        for (const [key, environment] of world.environments) {
+          if (key.startsWith(`${service}/`) && isRunning(environment)) needed.add(environment.release.number);
+        }
+        const removed = [...shippedOf(service).keys()]
+          .filter((number) => !needed.has(number))
+          .sort((a, b) => a - b);
+        for (const number of removed) shippedOf(service).delete(number);
+        return removed;
+      }),
+
+    variables: (ref, release, placement) =>
+      around('variables', keyOf(ref), () => {
+        const layer = routedLayer(release.spec);
+        const [address] = addressesOf(placement, layer);
+        if (!address)
+          throw new CutoverError(
+            'internal',
+            `Layer ${layer} of ${ref.service}: expected an address; found none`,
+          );
+        const { environments } = release.spec;
+        const spec = {
+          ...environments.variables,
+          ...environments.layers[layer]?.variables,
+          ...environments[ref.colour].variables,
+        };
+        const texts = Object.entries(spec).map(
+          ([name, value]) => [name, typeof value === 'string' ? value : ''] as const,
+        );
+        return {
+          ...Object.fromEntries(texts),
+          HOST: address.host,
+          PORT: String(address.port),
+          CUTOVER_SERVICE: ref.service,
+          CUTOVER_ENVIRONMENT: ref.colour,
+          CUTOVER_RELEASE: String(release.number),
+          CUTOVER_VERSION: release.version,
+          CUTOVER_LAYER: layer,
+          CUTOVER_ADDRESS: formatAddress(address),
+          CUTOVER_URL: `http://${formatAddress(address)}`,
+        };
+      }),
+
+    adopt: () =>
+      around('adopt', '', () => {
+        isWatching = true;
+        for (const environment of world.environments.values()) {
+          if (!isRunning(environment)) continue;
+          for (const instance of environment.instances)
+            if (!instance.process) void restartLater(environment, instance, 0);
+        }
+      }),
+
+    close: () => around('close', '', () => closing.abort(new Error('the platform is closing'))),
+
+    crash(ref, layer, index, exit = 'signal SIGSEGV') {
+      const instance = find(ref, layer, index);
+      const environment = world.environments.get(keyOf(ref));
+      if (!environment || !instance.process) return;
+      const ranMs = clock.now() - instance.process.startedAt;
+      instance.process = null;
+      instance.lastExit = exit;
+      instance.log.push(`[cutover] ended: ${exit}`);
+      if (isWatching && !closing.signal.aborted) void restartLater(environment, instance, ranMs);
+    },
+
+    write(ref, layer, index, text) {
+      find(ref, layer, index).log.push(text);
+    },
+  };
+}

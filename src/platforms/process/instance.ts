@@ -1,0 +1,336 @@
+import { closeSync } from 'node:fs';
+import type { Address } from '../../core/address.ts';
+import { CutoverError } from '../../core/errors.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { EnvironmentRef, InstanceStatus } from '../../ports/platform.ts';
+import { afterCrash } from '../backoff.ts';
+import { Crew } from './crew.ts';
+import { diskError, systemCode, type Disk } from './disk.ts';
+import { endCrew } from './ending.ts';
+import type { Layout } from './layout.ts';
+import { InstanceLog } from './log.ts';
+import { alive, tagVariable, type ProcessSeen, type ProcessTable } from './process-table.ts';
+import { resolveProgram } from './program.ts';
+import {
+  InstanceRecord,
+  readRecord,
+  writeRecord,
+  type LayerRun,
+  type ProcessIdentity,
+  type Run,
+} from './record.ts';
+import { cleanEnvironment, ownVariables, readVariables, type Variables } from './variables.ts';
+
+/** After a crash, how long what the crashed process has left may take to end before the restart. */
+const leftoverGraceMs = 1000;
+
+/** What all instances of a platform share. */
+export interface Surroundings {
+  readonly layout: Layout;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly table: ProcessTable;
+  /** The begin of every tag of this state directory. */
+  readonly homeTag: string;
+  /** Told of what went wrong while nobody waited for an answer. */
+  readonly report: (error: unknown) => void;
+}
+
+/** A program that is known to be there, with all that it is started with. */
+export interface Launch {
+  readonly argv: readonly string[];
+  readonly directory: string;
+  readonly variables: Variables;
+}
+
+const remedy = 'Remove the file, then deploy again: a process that runs is found by its tag (Linux).';
+
+const fresh = (): InstanceRecord => ({
+  format: 1,
+  tag: '',
+  process: null,
+  startedAt: null,
+  restarts: 0,
+  inRow: 0,
+  lastExit: null,
+  rotations: 0,
+});
+
+/**
+ * One instance: its process, its record on disk and its log. States: `running`, `waiting-to-restart`, `stopped` (never
+ * started). It has no will of its own; its environment tells it, one thing at a time.
+ */
+export class Instance {
+  #record: InstanceRecord = fresh();
+  /** False while it is another controller's child: its end is then seen by looking, and its exit code is not known. */
+  #isChild = false;
+  #startedMonotonic: number | null = null;
+  readonly log: InstanceLog;
+  readonly name: string;
+
+  constructor(
+    private readonly around: Surroundings,
+    readonly environment: EnvironmentRef,
+    readonly run: Run,
+    readonly layer: LayerRun,
+    readonly index: number,
+    readonly address: Address,
+  ) {
+    this.name = `${layer.layer}-${index}`;
+    this.log = new InstanceLog(around.layout.log(environment, layer.layer, index), layer.logs, around.disk);
+  }
+
+  get process(): ProcessIdentity | null {
+    return this.#record.process;
+  }
+  get isChild(): boolean {
+    return this.#isChild;
+  }
+  get rotations(): number {
+    return this.#record.rotations;
+  }
+  get tagPrefix(): string {
+    const { service, colour } = this.environment;
+    return `${this.around.homeTag}/${service}/${colour}/${this.layer.layer}/${this.index}/`;
+  }
+
+  /** Its process, if that very one is there and has not ended. */
+  seen(): ProcessSeen | null {
+    return this.#record.process && alive(this.around.table, this.#record.process);
+  }
+
+  status(listening: readonly Address[]): InstanceStatus {
+    const { process, startedAt, restarts, lastExit } = this.#record;
+    const running = this.seen() !== null;
+    return {
+      layer: this.layer.layer,
+      index: this.index,
+      release: this.run.release,
+      address: this.address,
+      state: running
+        ? 'running'
+        : process
+          ? 'waiting-to-restart'
+          : lastExit === null
+            ? 'stopped'
+            : 'waiting-to-restart',
+      pid: running ? (process?.pid ?? null) : null,
+      startedAt: running ? startedAt : null,
+      restarts,
+      lastExit,
+      listening: running ? listening : [],
+    };
+  }
+
+  /**
+   * Takes up what a controller before us has left: its record, and a process that was started but not recorded before that
+   * controller died. Of several with the same tag the first started is the instance; the others are its children.
+   */
+  async adopt(tagged: readonly { readonly seen: ProcessSeen; readonly tag: string }[]): Promise<void> {
+    const { layout } = this.around;
+    this.#record =
+      (await readRecord(
+        layout.instance(this.environment, this.layer.layer, this.index),
+        InstanceRecord,
+        remedy,
+      )) ?? fresh();
+    this.#isChild = false;
+    if (this.seen()) return;
+    const unrecorded = tagged
+      .filter(
+        ({ tag, seen }) =>
+          tag.startsWith(this.tagPrefix) && tag !== this.#record.tag && seen.session === seen.pid,
+      )
+      .sort((a, b) => Number(a.seen.startTime) - Number(b.seen.startTime))[0];
+    if (!unrecorded) return;
+    const { pid, startTime, bootId } = unrecorded.seen;
+    this.#record = {
+      ...this.#record,
+      tag: unrecorded.tag,
+      process: { pid, startTime, bootId },
+      startedAt: this.around.clock.now(),
+      restarts: this.#record.restarts + (this.#record.process ? 1 : 0),
+    };
+    await this.save();
+  }
+
+  /** All that is needed to start it; throws `start-failed` if something of that is not there. Changes nothing. */
+  async prepare(): Promise<Launch> {
+    const { layout } = this.around;
+    const directory = layout.release(this.run.service, this.run.release);
+    const variables = {
+      ...cleanEnvironment(process.env),
+      ...(await readVariables(this.run, this.layer)),
+      ...ownVariables(this.run, this.layer.layer, this.address),
+    };
+    const [program = '', ...words] = this.layer.command;
+    const path = await resolveProgram({
+      program,
+      directory,
+      path: variables['PATH'],
+      subject: `Layer ${this.layer.layer} of ${this.run.service}, release ${this.run.release}`,
+      code: 'start-failed',
+    });
+    return { argv: [path, ...words], directory, variables };
+  }
+
+  /**
+   * Starts its process. The process is its child's parent's no more: a session of its own, its output in the log, so that it
+   * goes on without us. Should we die before the record is written, the tag tells the next controller whose it is.
+   * @param onEnd is told once when that process has ended
+   */
+  async launch(
+    { argv, directory, variables }: Launch,
+    isRestart: boolean,
+    onEnd: (exit: string, process: ProcessIdentity) => void,
+  ): Promise<void> {
+    const { clock, disk, table } = this.around;
+    const tag = `${this.tagPrefix}${this.run.release}-${crypto.randomUUID()}`;
+    const [program = ''] = argv;
+    await this.log.mark(
+      `release ${this.run.release} (${this.run.version}) ${isRestart ? 'starts again' : 'starts'}: ${JSON.stringify(argv)}`,
+      clock.now(),
+    );
+    const output = await this.log.open();
+    let child: Bun.Subprocess;
+    try {
+      disk.boundary({ phase: 'before', kind: 'spawn', target: program });
+      child = Bun.spawn([...argv], {
+        cwd: directory,
+        env: { ...variables, [tagVariable]: tag },
+        stdin: 'ignore',
+        stdout: output,
+        stderr: output,
+        detached: true,
+      });
+    } catch (thrown) {
+      throw this.#spawnError(thrown, program, directory);
+    } finally {
+      closeSync(output);
+    }
+    child.unref();
+    const seen = table.look(child.pid);
+    const { pid, startTime, bootId } = seen ?? { pid: child.pid, startTime: 'gone', bootId: 'gone' };
+    const identity: ProcessIdentity = { pid, startTime, bootId };
+    this.#isChild = true;
+    this.#startedMonotonic = clock.monotonic();
+    this.#record = {
+      ...this.#record,
+      tag,
+      process: identity,
+      startedAt: clock.now(),
+      restarts: this.#record.restarts + (isRestart ? 1 : 0),
+    };
+    void child.exited.then(() =>
+      onEnd(child.signalCode ? `signal ${child.signalCode}` : `exit code ${child.exitCode}`, identity),
+    );
+    disk.boundary({ phase: 'after', kind: 'spawn', target: program });
+    await this.save();
+  }
+
+  /**
+   * Notes that its process has ended, and ends what that has left, so that nothing of it is in the restart's way.
+   * @returns how long to wait before the restart
+   */
+  async ended(exit: string): Promise<number> {
+    const { clock } = this.around;
+    const ranMs =
+      this.#startedMonotonic === null
+        ? Math.max(0, clock.now() - (this.#record.startedAt ?? clock.now()))
+        : clock.monotonic() - this.#startedMonotonic;
+    await this.#mark(`ended: ${exit}`);
+    await this.endLeftovers(leftoverGraceMs);
+    const { inRow, delayMs } = afterCrash(this.#record.inRow, ranMs, this.layer.restart);
+    this.#record = { ...this.#record, inRow, lastExit: exit };
+    await this.save();
+    return delayMs;
+  }
+
+  /** Notes why it could not be started. @returns how long to wait before the next try */
+  async failedToStart(reason: string): Promise<number> {
+    const { inRow, delayMs } = afterCrash(this.#record.inRow, 0, this.layer.restart);
+    this.#record = { ...this.#record, inRow, lastExit: reason };
+    await this.#mark(`did not start: ${reason}`);
+    return delayMs;
+  }
+
+  async endLeftovers(graceMs: number): Promise<void> {
+    const { table, clock, disk, layout } = this.around;
+    const { process } = this.#record;
+    const crew = new Crew(table, {
+      tagPrefix: this.tagPrefix,
+      leaders: process ? [process] : [],
+      releases: layout.releases,
+    });
+    const signal = signalOf(this.layer);
+    await endCrew(crew, {
+      signal,
+      graceMs,
+      clock,
+      boundary: disk.boundary,
+      subject: `Instance ${this.name} of ${this.run.service}`,
+    });
+  }
+
+  /** Ends it and all that came from it. */
+  async stop(): Promise<void> {
+    const { signal, grace } = this.layer.stop;
+    if (this.seen()) await this.#mark(`gets ${signal}, and ${grace} ms to end`);
+    await this.endLeftovers(grace);
+    await this.#mark('stopped');
+  }
+
+  async rotateLog(): Promise<void> {
+    if (!(await this.log.rotate())) return;
+    this.#record = { ...this.#record, rotations: this.#record.rotations + 1 };
+    await this.save();
+  }
+
+  async save(): Promise<void> {
+    const { disk, layout } = this.around;
+    await writeRecord(disk, layout.instance(this.environment, this.layer.layer, this.index), this.#record);
+  }
+
+  /** Forgets earlier processes, and begins a new log: a new run. Only when nothing of the last one is left. */
+  async begin(): Promise<void> {
+    this.#record = fresh();
+    await this.log.startAnew();
+    await this.save();
+  }
+
+  /** A line in the log. A log that cannot be written must not keep an instance from being started or stopped. */
+  async #mark(text: string): Promise<void> {
+    try {
+      await this.log.mark(text, this.around.clock.now());
+    } catch (thrown) {
+      this.around.report(thrown);
+    }
+  }
+
+  #spawnError(thrown: unknown, program: string, directory: string): Error {
+    if (thrown instanceof CutoverError) return thrown;
+    const code = systemCode(thrown);
+    const found =
+      code === 'ENOEXEC'
+        ? 'a file that is neither a program nor begins with #!'
+        : code === 'ENOENT'
+          ? `that the program, or the interpreter in its first line, or ${directory} is absent`
+          : code;
+    if (found === undefined) return diskError(thrown, 'starting', program);
+    return new CutoverError(
+      'start-failed',
+      `Layer ${this.layer.layer} of ${this.run.service}, release ${this.run.release}: expected ${program} to start; found ${found}`,
+      {
+        next: 'Start the same command by hand in the release to see what it lacks.',
+        detail: { layer: this.layer.layer, program, system: code },
+        cause: thrown,
+      },
+    );
+  }
+}
+
+/** The schema of the spec admits only signals that the system has. */
+function signalOf(layer: LayerRun): NodeJS.Signals {
+  const known = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+  return known.find((signal) => signal === layer.stop.signal) ?? 'SIGTERM';
+}
