@@ -1,10 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import type { Colour } from '../core/colour.ts';
 import { CutoverError, type ErrorCode } from '../core/errors.ts';
 import type { Route } from '../core/traffic.ts';
 import type { Router } from '../ports/router.ts';
 
-/** What the suite needs of a driver: a fresh router, and a way to see where a request goes. */
+/** What the suite needs of a driver: a router that knows no service, and a way to see where a request goes. */
 export interface RouterHarness {
   readonly router: Router;
   /** A route of this service that the router can carry out: live blue, both sides with an instance, a preview if it can. */
@@ -37,11 +37,19 @@ export function routerSuite(name: string, makeHarness: () => Promise<RouterHarne
   describe(`router ${name}`, () => {
     let harness: RouterHarness;
     let router: Router;
-    beforeEach(async () => {
+    let shop: string;
+    let blog: string;
+    let tests = 0;
+    beforeAll(async () => {
       harness = await makeHarness();
       router = harness.router;
     });
-    afterEach(() => harness.close());
+    afterAll(() => harness.close());
+    // Services of its own for each test, so that one router serves them all.
+    beforeEach(() => {
+      shop = `shop-${++tests}`;
+      blog = `blog-${tests}`;
+    });
 
     /** Applies and returns what is in force, with real ports. */
     const applied = async (route: Route): Promise<Route> => {
@@ -57,7 +65,7 @@ export function routerSuite(name: string, makeHarness: () => Promise<RouterHarne
     });
 
     test('a route that was applied is read as it is in force', async () => {
-      const asked = harness.route('shop', 1);
+      const asked = harness.route(shop, 1);
       const read = await applied(asked);
       expect(read).toEqual({
         ...asked,
@@ -68,7 +76,7 @@ export function routerSuite(name: string, makeHarness: () => Promise<RouterHarne
     });
 
     test('a new epoch with the other side live sends the next request there, and back', async () => {
-      const route = await applied(harness.route('shop', 1));
+      const route = await applied(harness.route(shop, 1));
       expect(await harness.request(route)).toBe('blue');
       const result = await router.apply(live(route, 'green', 2));
       expect(result).toMatchObject({ epoch: 2, changed: true });
@@ -78,67 +86,69 @@ export function routerSuite(name: string, makeHarness: () => Promise<RouterHarne
     });
 
     test('the same route again changes nothing and says so', async () => {
-      const asked = harness.route('shop', 1);
+      const asked = harness.route(shop, 1);
       const route = await applied(asked);
       expect(await router.apply(asked)).toMatchObject({ epoch: 1, changed: false, held: 0 });
       expect(await router.apply(route)).toMatchObject({ epoch: 1, changed: false, held: 0 });
     });
 
     test('an older epoch, and another route under the same one, are refused, and what is in force stays', async () => {
-      const route = await applied(harness.route('shop', 5));
+      const route = await applied(harness.route(shop, 5));
       expect(await codeOf(router.apply(live(route, 'green', 4)))).toBe('stale-epoch');
       expect(await codeOf(router.apply(live(route, 'green', 5)))).toBe('stale-epoch');
-      expect(await codeOf(router.remove('shop', 4))).toBe('stale-epoch');
-      expect(await router.read('shop')).toEqual(route);
+      expect(await codeOf(router.remove(shop, 4))).toBe('stale-epoch');
+      expect(await router.read(shop)).toEqual(route);
       expect(await harness.request(route)).toBe('blue');
     });
 
     test('a removed service is forgotten, removing it again does nothing, and an old epoch does not bring it back', async () => {
-      const route = await applied(harness.route('shop', 3));
-      await router.remove('shop', 4);
-      await router.remove('shop', 4);
-      expect(await router.read('shop')).toBeNull();
+      const route = await applied(harness.route(shop, 3));
+      await router.remove(shop, 4);
+      await router.remove(shop, 4);
+      expect(await router.read(shop)).toBeNull();
       expect(await harness.request(route)).toBeNull();
       expect(await codeOf(router.apply(route))).toBe('stale-epoch');
-      expect(await harness.request(await applied(harness.route('shop', 5)))).toBe('blue');
+      expect(await harness.request(await applied(harness.route(shop, 5)))).toBe('blue');
     });
 
     test('services do not touch each other', async () => {
-      const shop = await applied(harness.route('shop', 1));
-      const blog = await applied(harness.route('blog', 7));
-      await router.apply(live(shop, 'green', 2));
-      expect(await harness.request(shop)).toBe('green');
-      expect(await harness.request(blog)).toBe('blue');
-      await router.remove('blog', 8);
-      expect(await harness.request(shop)).toBe('green');
+      const one = await applied(harness.route(shop, 1));
+      const two = await applied(harness.route(blog, 7));
+      await router.apply(live(one, 'green', 2));
+      expect(await harness.request(one)).toBe('green');
+      expect(await harness.request(two)).toBe('blue');
+      await router.remove(blog, 8);
+      expect(await harness.request(one)).toBe('green');
     });
 
     test('an address of another service is refused, and nothing changes', async () => {
-      const shop = await applied(harness.route('shop', 1));
-      expect(await codeOf(router.apply({ ...harness.route('blog', 1), listen: shop.listen }))).toBe(
+      const route = await applied(harness.route(shop, 1));
+      expect(await codeOf(router.apply({ ...harness.route(blog, 1), listen: route.listen }))).toBe(
         'address-in-use',
       );
-      expect(await router.read('blog')).toBeNull();
-      expect(await harness.request(shop)).toBe('blue');
+      expect(await router.read(blog)).toBeNull();
+      expect(await harness.request(route)).toBe('blue');
     });
 
     test('an address that a stranger has is refused, and the route in force stays', async () => {
-      const shop = await applied(harness.route('shop', 1));
+      const route = await applied(harness.route(shop, 1));
       const taken = await harness.takenAddress?.();
       if (!taken) return;
-      expect(await codeOf(router.apply({ ...live(shop, 'green', 2), listen: taken }))).toBe('address-in-use');
-      expect(await router.read('shop')).toEqual(shop);
-      expect(await harness.request(shop)).toBe('blue');
+      expect(await codeOf(router.apply({ ...live(route, 'green', 2), listen: taken }))).toBe(
+        'address-in-use',
+      );
+      expect(await router.read(shop)).toEqual(route);
+      expect(await harness.request(route)).toBe('blue');
     });
 
     test('counters grow with requests, on the side that answered, and say what was at the switch', async () => {
       if (!router.capabilities.counters) return;
-      const route = await applied(harness.route('shop', 1));
-      const before = await router.counters('shop');
+      const route = await applied(harness.route(shop, 1));
+      const before = await router.counters(shop);
       for (let n = 0; n < 3; n++) await harness.request(route);
       const { counters } = await router.apply(live(route, 'green', 2));
       await harness.request(route);
-      const after = await router.counters('shop');
+      const after = await router.counters(shop);
       expect(counters.bootId).toBe(before.bootId);
       expect(counters.blue.requests - before.blue.requests).toBe(3);
       expect(counters.green.requests).toBe(before.green.requests);
@@ -148,7 +158,7 @@ export function routerSuite(name: string, makeHarness: () => Promise<RouterHarne
 
     test('the preview shows the side that is not live, also after a switch', async () => {
       if (!router.capabilities.preview || !harness.preview) return;
-      const route = await applied(harness.route('shop', 1));
+      const route = await applied(harness.route(shop, 1));
       expect(await harness.preview(route)).toBe('green');
       await router.apply(live(route, 'green', 2));
       expect(await harness.preview(route)).toBe('blue');
@@ -156,9 +166,9 @@ export function routerSuite(name: string, makeHarness: () => Promise<RouterHarne
 
     test('a route survives a restart of the router', async () => {
       if (!harness.restart) return;
-      const route = await applied(live(harness.route('shop', 1), 'green', 2));
+      const route = await applied(live(harness.route(shop, 1), 'green', 2));
       await harness.restart();
-      expect(await router.read('shop')).toEqual(route);
+      expect(await router.read(shop)).toEqual(route);
       expect(await harness.request(route)).toBe('green');
       expect(await codeOf(router.apply(live(route, 'blue', 1)))).toBe('stale-epoch');
     });

@@ -121,8 +121,12 @@ export function serveAdmin(keeper: Keeper, home: string): { readonly path: strin
   return {
     path,
     async close() {
-      await Promise.race([server.stop(), Bun.sleep(drainOnStopMs)]);
+      const stopped = server.stop();
+      const end = performance.now() + drainOnStopMs;
+      while (server.pendingRequests > 0 && performance.now() < end) await Bun.sleep(1);
+      // What is left are connections that ask nothing.
       await server.stop(true);
+      await stopped;
       rmSync(path, { force: true });
     },
   };

@@ -42,6 +42,7 @@ export interface KeeperOptions {
 
 const readyMs = 10_000;
 const pulseMs = 1000;
+const bindAgainMs = 10;
 
 /**
  * The one process of a home directory that owns the listening sockets and the routing table, and tells the workers what to do.
@@ -127,8 +128,14 @@ export class Keeper {
       await keeper.bindTable();
       await keeper.replaceWorkers();
       await takeover?.drain();
-      // An orphan that did not answer held its sockets until now.
-      if (takeover && keeper.unbound.size) await keeper.bindAgain();
+      // An orphan that did not answer held its sockets until now, and the last of its threads ends a moment after it.
+      for (
+        const end = performance.now() + answerMs;
+        takeover && keeper.unbound.size && performance.now() < end;
+      ) {
+        await keeper.bindAgain();
+        if (keeper.unbound.size) await Bun.sleep(bindAgainMs);
+      }
       keeper.pulse = setInterval(() => keeper.beat(), pulseMs);
       return keeper;
     } finally {

@@ -48,7 +48,9 @@ export type Report = z.infer<typeof Report>;
 export const OrphanReport = z.discriminatedUnion('kind', [
   /** The descriptors that came along listen on these addresses, in this order; `last` if no more of them follow. */
   z.object({ kind: z.literal('listeners'), pid: z.int(), addresses: z.array(Address), last: z.boolean() }),
-  /** It accepts nothing and routes nothing new any more. */
+  /** It was draining when it was asked for its sockets, so it has none. */
   z.object({ kind: z.literal('draining'), pid: z.int() }),
+  /** It routes nothing new any more. */
+  z.object({ kind: z.literal('quiet'), pid: z.int() }),
 ]);
 export type OrphanReport = z.infer<typeof OrphanReport>;

@@ -1,9 +1,13 @@
 import type { DataPlane } from '../data-plane.ts';
+import { defaultLimits } from '../worker/limits.ts';
 import { descriptorsPerMessage, sendDescriptors } from './descriptor-passing.ts';
 import { Order, type OrderOf, type OrphanReport, type Report, type WorkerCounters } from './messages.ts';
 
 /** A keeper that says nothing for so long after `hold` is stopped or stuck; the requests that wait must not wait for it. */
 const longestHoldMs = 3000;
+
+/** When a drain that has begun lets no new request through any more. */
+const quietAfterMs = defaultLimits.drainIdleMs + 2 * defaultLimits.sweepMs;
 
 const countersOf = (plane: DataPlane): WorkerCounters => Object.fromEntries(plane.counters());
 
@@ -85,7 +89,7 @@ class WorkerProcess {
     if (this.draining) return;
     this.draining = true;
     this.report({ kind: 'draining' });
-    if (this.askedByNextKeeper) this.tellNextKeeper({ kind: 'draining', pid: process.pid }, []);
+    if (!process.connected || this.askedByNextKeeper) this.becomeQuiet();
     const ended = (exitCode: number) => {
       this.report({ kind: 'counted', counters: countersOf(this.plane) });
       this.end(exitCode);
@@ -99,6 +103,18 @@ class WorkerProcess {
     );
   }
 
+  /**
+   * A drain gives kept connections a moment for one more request. With no keeper of ours, nobody could tell us of a switch
+   * that comes after it, so the next keeper takes no order until that moment is over; what comes later still is not routed by
+   * a table that may be old.
+   */
+  private becomeQuiet(): void {
+    setTimeout(() => {
+      this.plane.hold();
+      this.tellNextKeeper({ kind: 'quiet', pid: process.pid }, []);
+    }, quietAfterMs);
+  }
+
   private keeperLost(): void {
     // Not yet started means not yet on the list that the next keeper reads: it would never be found again.
     if (!this.started) return this.end(0);
@@ -108,7 +124,10 @@ class WorkerProcess {
   private handOver(): void {
     if (!this.started) return;
     this.askedByNextKeeper = true;
-    if (this.draining) return this.tellNextKeeper({ kind: 'draining', pid: process.pid }, []);
+    if (this.draining) {
+      this.becomeQuiet();
+      return this.tellNextKeeper({ kind: 'draining', pid: process.pid }, []);
+    }
     const { listeners } = this.started;
     for (let at = 0; at === 0 || at < listeners.length; at += descriptorsPerMessage) {
       const some = listeners.slice(at, at + descriptorsPerMessage);

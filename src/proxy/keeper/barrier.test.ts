@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'bun:test';
+import { switchTogether, type Participant, type SwitchOrder } from './barrier.ts';
+import type { Answer } from './worker-handle.ts';
+
+const table = { version: 2, routes: [] };
+const between = () => Promise.resolve();
+
+/** A worker that notes what it was told in a common journal, and answers by `answers`. */
+function worker(
+  pid: number,
+  journal: string[],
+  answers: (kind: SwitchOrder['kind']) => Promise<Answer>,
+): Participant & { killed: boolean } {
+  const exited = Promise.withResolvers<void>();
+  return {
+    pid,
+    killed: false,
+    exited: exited.promise,
+    async order({ kind }) {
+      journal.push(`${pid} ${kind}`);
+      const answer = await answers(kind);
+      journal.push(`${pid} did ${kind}`);
+      return answer;
+    },
+    kill() {
+      this.killed = true;
+      journal.push(`${pid} killed`);
+      exited.resolve();
+    },
+  };
+}
+const answering = (): Promise<Answer> => Promise.resolve({ held: 3, counters: {} });
+
+describe('switch', () => {
+  test('nobody swaps before all hold and the table is on disk', async () => {
+    const journal: string[] = [];
+    const workers = [1, 2].map((pid) => worker(pid, journal, answering));
+    const { held } = await switchTogether(workers, table, () => journal.push('commit'), between, 1000);
+    expect(held).toBe(6);
+    const commit = journal.indexOf('commit');
+    expect(journal.slice(0, commit).sort()).toEqual(['1 did hold', '1 hold', '2 did hold', '2 hold']);
+    expect(journal.slice(commit + 1).sort()).toEqual(['1 did swap', '1 swap', '2 did swap', '2 swap']);
+  });
+
+  test('a worker that does not answer is killed before anyone swaps, and the switch goes on without it', async () => {
+    const journal: string[] = [];
+    const good = worker(1, journal, answering);
+    const stuck = worker(2, journal, () => Promise.reject(new Error('silent')));
+    const { held } = await switchTogether([good, stuck], table, () => journal.push('commit'), between, 10);
+    expect(held).toBe(3);
+    expect(stuck.killed).toBe(true);
+    expect(journal.indexOf('2 killed')).toBeLessThan(journal.indexOf('commit'));
+    expect(journal).not.toContain('2 swap');
+  });
+
+  test('a table that cannot be put on disk leaves all released by the old one', async () => {
+    const journal: string[] = [];
+    const workers = [1, 2].map((pid) => worker(pid, journal, answering));
+    const full = new Error('disk full');
+    const commit = () => {
+      throw full;
+    };
+    const outcome: unknown = await switchTogether(workers, table, commit, between, 1000).catch(
+      (error: unknown) => error,
+    );
+    expect(outcome).toBe(full);
+    expect(journal).toContain('1 did release');
+    expect(journal).toContain('2 did release');
+    expect(journal).not.toContain('1 swap');
+  });
+});

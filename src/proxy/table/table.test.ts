@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'bun:test';
+import { CutoverError } from '../../core/errors.ts';
+import type { Route } from '../../core/traffic.ts';
+import {
+  emptyTable,
+  listenAddresses,
+  routeOf,
+  withPortsOf,
+  withRoute,
+  withoutService,
+  type ProxyTable,
+} from './table.ts';
+
+const route: Route = {
+  service: 'shop',
+  epoch: 3,
+  live: 'blue',
+  listen: { host: '127.0.0.1', port: 80 },
+  preview: { host: '127.0.0.1', port: 81 },
+  previewHost: null,
+  blue: { release: 1, instances: [{ host: '127.0.0.2', port: 8000 }] },
+  green: { release: null, instances: [] },
+};
+
+const withShop = (): ProxyTable => withRoute(emptyTable, route) ?? emptyTable;
+
+function codeOf(action: () => unknown): string {
+  try {
+    action();
+    return 'none';
+  } catch (error) {
+    return error instanceof CutoverError ? error.code : 'another error';
+  }
+}
+
+describe('table', () => {
+  test('a change makes a new value with the next version and leaves the old one as it was', () => {
+    const table = withShop();
+    const next = withRoute(table, { ...route, epoch: 4, live: 'green' });
+    expect(next?.version).toBe(2);
+    expect(routeOf(table, 'shop')?.live).toBe('blue');
+    expect(next && routeOf(next, 'shop')?.live).toBe('green');
+  });
+
+  test('the same route by value is no change, whatever the order of its keys', () => {
+    const reordered = Object.fromEntries(Object.entries(route).reverse()) as Route;
+    expect(withRoute(withShop(), reordered)).toBeNull();
+  });
+
+  test('older epochs and another route under the same epoch are stale', () => {
+    expect(codeOf(() => withRoute(withShop(), { ...route, epoch: 2 }))).toBe('stale-epoch');
+    expect(codeOf(() => withRoute(withShop(), { ...route, live: 'green' }))).toBe('stale-epoch');
+    expect(codeOf(() => withoutService(withShop(), 'shop', 2))).toBe('stale-epoch');
+  });
+
+  test('a removal is remembered, so that only a newer epoch brings the service back', () => {
+    const gone = withoutService(withShop(), 'shop', 5) ?? emptyTable;
+    expect(gone.routes).toEqual([]);
+    expect(withoutService(gone, 'shop', 5)).toBeNull();
+    expect(codeOf(() => withRoute(gone, { ...route, epoch: 5 }))).toBe('stale-epoch');
+    expect(withRoute(gone, { ...route, epoch: 6 })?.removed).toEqual([]);
+  });
+
+  test('an address serves one service only, once', () => {
+    expect(codeOf(() => withRoute(withShop(), { ...route, service: 'blog', preview: null }))).toBe(
+      'address-in-use',
+    );
+    expect(
+      codeOf(() =>
+        withRoute(withShop(), {
+          ...route,
+          service: 'blog',
+          listen: { host: '127.0.0.1', port: 81 },
+          preview: null,
+        }),
+      ),
+    ).toBe('address-in-use');
+    expect(codeOf(() => withRoute(emptyTable, { ...route, preview: route.listen }))).toBe('request-invalid');
+  });
+
+  test('listen addresses are all of all routes', () => {
+    expect([...listenAddresses(withShop()).keys()]).toEqual(['127.0.0.1:80', '127.0.0.1:81']);
+  });
+
+  test('any port keeps the port in force at the same host', () => {
+    const any = { ...route, listen: { host: '127.0.0.1', port: 0 }, preview: { host: '127.0.0.9', port: 0 } };
+    expect(withPortsOf(route, any)).toMatchObject({ listen: { port: 80 }, preview: { port: 0 } });
+    expect(withPortsOf(undefined, any)).toEqual(any);
+  });
+});
