@@ -10,7 +10,7 @@ import { Engine } from '../../engine/engine.ts';
 import { Tenure } from '../../engine/tenure.ts';
 import { createProcessPlatform } from '../../platforms/process/platform.ts';
 import { identityOf, isAlive, ProcessIdentity } from '../../proxy/keeper/process-identity.ts';
-import { embeddedRouter } from '../../routers/embedded/router.ts';
+import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
 import type { StopRequest } from '../../server/api.ts';
 import { serve } from '../../server/server.ts';
 import { openSqliteStore } from '../../stores/sqlite/store.ts';
@@ -53,10 +53,17 @@ async function control(home: string, workers: number | undefined): Promise<void>
   const clock = systemClock;
   const store = withFailPoint(openSqliteStore(join(home, 'log.db')), process.env['CUTOVER_FAIL_POINT']);
   const ended = Promise.withResolvers<StopRequest | Error>();
-  const tenure = await Tenure.take({ store, clock, name: 'controller', holder: holderName(), isGone, onLost: ended.resolve });
+  const tenure = await Tenure.take({
+    store,
+    clock,
+    name: 'controller',
+    holder: holderName(),
+    isGone,
+    onLost: ended.resolve,
+  });
 
   const platform = createProcessPlatform({ home, clock });
-  const router = embeddedRouter({ home });
+  const router = new EmbeddedRouter(home);
   const engine = new Engine({
     store,
     clock,
@@ -69,6 +76,7 @@ async function control(home: string, workers: number | undefined): Promise<void>
 
   const proxy = new ProxySupervisor({
     home,
+    router,
     clock,
     workers,
     say,
@@ -121,9 +129,13 @@ async function expectNone(socket: string): Promise<void> {
     }
     return; // Nobody answers there: the socket is absent, or left from one that died.
   }
-  throw new CutoverError('controller-running', `expected no controller at ${socket}, found one that answers`, {
-    next: 'use it as it is, or stop it first with cutover down',
-  });
+  throw new CutoverError(
+    'controller-running',
+    `expected no controller at ${socket}, found one that answers`,
+    {
+      next: 'use it as it is, or stop it first with cutover down',
+    },
+  );
 }
 
 /** Names this very process, so that the next controller can tell whether the one before can come back. */
@@ -138,7 +150,8 @@ function isGone(holder: string): boolean {
   } catch {
     return false; // Not one of our names: wait for its time to pass.
   }
-  if (typeof found !== 'object' || found === null || !('host' in found) || !('process' in found)) return false;
+  if (typeof found !== 'object' || found === null || !('host' in found) || !('process' in found))
+    return false;
   const identity = ProcessIdentity.safeParse(found.process);
   return found.host === hostname() && identity.success && !isAlive(identity.data);
 }

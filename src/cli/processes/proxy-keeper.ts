@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { errorRecord } from '../../core/errors.ts';
-import { runKeeperProcess } from '../../proxy/keeper/keeper-process.ts';
+import { runKeeper } from '../../proxy/main.ts';
 import { selfCommand } from '../self.ts';
 import { version } from '../version.ts';
 
@@ -9,7 +9,7 @@ import { version } from '../version.ts';
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { home: { type: 'string' }, workers: { type: 'string' } } });
   try {
-    await runKeeperProcess({
+    await runKeeper({
       home: resolve(values.home ?? '.cutover'),
       version,
       workerCommand: [...selfCommand(), 'proxy-worker'],

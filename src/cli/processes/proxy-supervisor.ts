@@ -2,31 +2,31 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { ProxyAdmin } from '../../proxy/admin/client.ts';
+import type { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
 import type { StatusView } from '../../server/api.ts';
 import { selfCommand } from '../self.ts';
 
 const startTimeoutMs = 15_000;
+/** How long requests that have begun may go on when the proxy is to end. */
+const stopDrainMs = 10_000;
 const lookMs = 500;
 const longestBackoffMs = 10_000;
 
 /** Starts the proxy if it does not run, watches it, and starts it again if it dies. The proxy outlives the controller. */
 export class ProxySupervisor {
-  readonly #admin: ProxyAdmin;
   readonly #released = new AbortController();
   #watching: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly parts: {
       readonly home: string;
+      readonly router: EmbeddedRouter;
       readonly clock: Clock;
       readonly workers: number | undefined;
       readonly say: (text: string) => void;
       readonly onRestart: () => Promise<void>;
     },
-  ) {
-    this.#admin = new ProxyAdmin(parts.home);
-  }
+  ) {}
 
   /** Resolves when the proxy answers. Throws `proxy-absent` with the end of what it said if it does not come up. */
   async start(): Promise<void> {
@@ -36,7 +36,7 @@ export class ProxySupervisor {
 
   async status(): Promise<StatusView['proxy']> {
     try {
-      const { pid, workers, warnings } = await this.#admin.status();
+      const { pid, workers, warnings } = await this.parts.router.status();
       return { pid, workers: workers.filter(({ ready }) => ready).length, warnings };
     } catch (error) {
       if (error instanceof CutoverError && error.code === 'proxy-absent') return null;
@@ -54,7 +54,7 @@ export class ProxySupervisor {
     this.release();
     await this.#watching;
     if ((await this.status()) === null) return;
-    await this.#admin.stop();
+    await this.parts.router.stop({ drainMs: stopDrainMs, keepWorkers: false });
     while ((await this.status()) !== null) await this.parts.clock.sleep(20);
   }
 
@@ -62,8 +62,13 @@ export class ProxySupervisor {
     const { home, workers, clock } = this.parts;
     const logPath = join(home, 'proxy.log');
     const log = openSync(logPath, 'a', 0o600);
-    const args = ['proxy-keeper', '--home', home, ...(workers === undefined ? [] : ['--workers', String(workers)])];
-    let exit: number | null = null;
+    const args = [
+      'proxy-keeper',
+      '--home',
+      home,
+      ...(workers === undefined ? [] : ['--workers', String(workers)]),
+    ];
+    let exit: number | string | null = null;
     try {
       const child = Bun.spawn([...selfCommand(), ...args], {
         // A session of its own: neither the controller's end nor its terminal's reaches it.
@@ -81,7 +86,8 @@ export class ProxySupervisor {
     while ((await this.status()) === null) {
       if (exit !== null || clock.monotonic() - begun > startTimeoutMs) {
         const lines = (await Bun.file(logPath).text()).trimEnd().split('\n').slice(-10);
-        const found = exit === null ? `no answer within ${startTimeoutMs / 1000} s` : `that it ended (${exit})`;
+        const found =
+          exit === null ? `no answer within ${startTimeoutMs / 1000} s` : `that it ended (${exit})`;
         throw new CutoverError('proxy-absent', `expected the proxy to come up, found ${found}`, {
           next: `see ${logPath}`,
           detail: { log: lines },

@@ -1,8 +1,7 @@
-import { runWorkerProcess } from '../../proxy/keeper/worker-process.ts';
-import { createDataPlane } from '../../proxy/worker/data-plane.ts';
+import { runWorker } from '../../proxy/main.ts';
 
-/** A worker of the proxy: accepts on what the keeper hands it and does as the keeper says; ends with its drain. */
-export function run(): Promise<number> {
-  runWorkerProcess(createDataPlane());
+/** A worker of the proxy: accepts on what the keeper hands it and does as the keeper says; the process ends itself with its drain. */
+export function run(_args: string[]): Promise<number> {
+  runWorker();
   return new Promise(() => undefined);
 }
