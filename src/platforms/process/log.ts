@@ -57,18 +57,19 @@ export class InstanceLog {
   /**
    * Rotates the log if it is larger than allowed, under a writer: copies, and truncates when nothing more has come. The last
    * look, copy and truncation follow each other at once, but are not one act: what the instance writes within those few
-   * microseconds is lost. Of a log that has grown past the limit several times only the newest `maxBytes` are kept.
+   * microseconds is lost. Of a log that has grown larger than all rotated files may be
+   * together, the newest part of that size is kept.
    * @returns whether it rotated
    */
   async rotate(): Promise<boolean> {
-    const { maxBytes } = this.limits;
+    const { maxBytes, files } = this.limits;
     const size = await this.#size();
     if (size <= maxBytes) return false;
     const copy = `${this.path}.rotating`;
     await this.#keep(copy); // what a crash left between its truncation and its renaming
     try {
       await this.disk.act('write', copy, 'rotating the log', () =>
-        moveAway(this.path, copy, size - maxBytes, size + maxBytes),
+        moveAway(this.path, copy, size - files * maxBytes, size + maxBytes),
       );
     } catch (thrown) {
       await rm(copy, { force: true });
