@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { CutoverError } from '../../core/errors.ts';
 import { serveAdmin } from '../admin/server.ts';
 import { Keeper, type KeeperOptions } from './keeper.ts';
 
@@ -12,6 +13,8 @@ export interface KeeperProcessOptions extends Omit<KeeperOptions, 'workers' | 'l
   readonly onReady?: (socket: string) => void;
 }
 
+const mostWorkers = 64;
+
 /** One worker for each core, at most 8: more than that has not been seen to help a proxy whose peers need the cores too. */
 export const defaultWorkers = (): number => Math.max(1, Math.min(8, cpus().length));
 
@@ -19,12 +22,21 @@ export const defaultWorkers = (): number => Math.max(1, Math.min(8, cpus().lengt
  * Runs the keeper in this process until it is stopped, by `POST /v1/stop` or by SIGTERM, SIGINT or SIGHUP. When it resolves,
  * the workers have ended (unless they were to be kept) and nothing of it is left but the table files.
  *
- * @throws CutoverError as `Keeper.start`
+ * @throws CutoverError as `Keeper.start`, and `usage` for a number of workers that cannot be
  */
 export async function runKeeperProcess(options: KeeperProcessOptions): Promise<void> {
+  const workers = options.workers ?? defaultWorkers();
+  if (!Number.isInteger(workers) || workers < 1 || workers > mostWorkers)
+    throw new CutoverError(
+      'usage',
+      `the number of proxy workers is ${workers}, expected 1 to ${mostWorkers}`,
+      {
+        next: 'leave it out for one worker per core, at most 8',
+      },
+    );
   const keeper = await Keeper.start({
     ...options,
-    workers: options.workers ?? defaultWorkers(),
+    workers,
     version: options.version ?? '0.0.0',
     log: options.log ?? ((line) => process.stderr.write(`proxy: ${line}\n`)),
   });
@@ -37,6 +49,7 @@ export async function runKeeperProcess(options: KeeperProcessOptions): Promise<v
     await keeper.stopped;
     await admin.close();
   } finally {
+    keeper.unlock();
     for (const signal of signals) process.off(signal, stop);
   }
 }

@@ -65,7 +65,8 @@ export class Keeper {
     private readonly listeners: ListenerSet,
     private readonly fleet: Fleet,
     private readonly roster: RosterFile,
-    private readonly unlock: () => void,
+    /** Lets another keeper start in this home: the last thing to do, when nothing of this one is left there. */
+    readonly unlock: () => void,
     private inForce: ProxyTable,
     private readonly warnings: string[],
   ) {
@@ -220,7 +221,6 @@ export class Keeper {
       await this.fleet.stop(drainMs);
       this.roster.remove();
     }
-    this.unlock();
   }
 
   private change<T>(task: () => Promise<T>): Promise<T> {

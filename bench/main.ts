@@ -1,0 +1,28 @@
+// `npm run bench -- NAME [option …]`: runs one bench. Without a name, lists them.
+
+interface Bench {
+  readonly about: string;
+  /** Returns the exit code. */
+  readonly run: (args: string[]) => Promise<number>;
+}
+
+const benches: Readonly<Record<string, Bench>> = {
+  proxy: {
+    about: 'processor time per proxied request beside HAProxy, nginx and Caddy (--rounds N, --seconds S)',
+    run: async (args) => (await import('./proxy/bench.ts')).benchProxy(args),
+  },
+  deploy: {
+    about: 'switch, rollback, deploy and status times with load',
+    run: async () => (await import('./deploy.ts')).benchDeploy(),
+  },
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const bench = benches[name];
+if (bench) process.exitCode = await bench.run(args);
+else {
+  if (name) console.error(`There is no bench "${name}".`);
+  console.error('Usage: npm run bench -- NAME [option …]\n');
+  for (const [known, { about }] of Object.entries(benches)) console.error(`  ${known.padEnd(10)}${about}`);
+  process.exitCode = name ? 2 : 0;
+}
