@@ -13,9 +13,15 @@ export { formatAddress, parseAddress } from './address-text.ts';
 const expected = 'expected an address such as 127.0.0.1:8080, [::1]:8080 or :8080';
 
 /** An address in a spec: text in, host and port out. */
-export const AddressText = z.string({ error: expected }).transform((text, context): Address => {
-  const address = parseAddress(text);
-  if (address) return address;
-  context.addIssue({ code: 'custom', message: expected, input: text });
-  return z.NEVER;
-});
+export const AddressText = z
+  .string({ error: expected })
+  // What parseAddress takes, for the JSON Schema.
+  .meta({
+    pattern: `^((\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9._-]*):)?(?=\\d{1,5}$)0*(6553[0-5]|655[0-2]\\d|65[0-4]\\d\\d|6[0-4]\\d{3}|[1-5]\\d{4}|\\d{1,4})$`,
+  })
+  .transform((text, context): Address => {
+    const address = parseAddress(text);
+    if (address) return address;
+    context.addIssue({ code: 'custom', message: expected, input: text });
+    return z.NEVER;
+  });

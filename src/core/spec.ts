@@ -2,52 +2,75 @@ import { z } from 'zod';
 import { AddressText } from './address.ts';
 import { Duration } from './duration.ts';
 
-const name = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, {
+const nameError = {
   error:
     'expected a name of lower-case letters, digits and dashes, at most 40, not beginning or ending with a dash',
-});
+};
+const name = z.string(nameError).regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, nameError);
 
+const argvError = { error: 'expected a list of words, the program first, e.g. [node, server.js]' };
 const argv = z
-  .array(z.string().min(1).max(4096), {
-    error: 'expected a list of words, the program first, e.g. [node, server.js]',
-  })
-  .min(1, { error: 'expected a list of words, the program first, e.g. [node, server.js]' })
+  .array(z.string().min(1).max(4096), argvError)
+  .min(1, argvError)
   .max(256)
   .describe('The program and its arguments, as a list: no shell reads it.');
 
 const variables = z
   .record(
     z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'expected the name of an environment variable' }),
-    z.union([
-      z.string(),
-      z.number().transform(String),
-      z.boolean().transform(String),
-      z
-        .strictObject({ file: z.string().min(1) })
-        .describe('Read from a file when the instance starts; for secrets.'),
-    ]),
+    z.union(
+      [
+        z.string(),
+        z.number().transform(String),
+        z.boolean().transform(String),
+        z
+          .strictObject({
+            file: z
+              .string()
+              .min(1)
+              .describe('The file, relative to the spec. A line break at its end is not part of the value.'),
+          })
+          .describe('Read from a file when the instance starts; for secrets.'),
+      ],
+      { error: 'expected text, a number, true, false or {file: PATH}' },
+    ),
   )
   .describe(
     'Environment variables. A value `{file: PATH}` is read when an instance starts and is never recorded.',
   );
 
+const statusError = { error: 'expected a status such as 200, 2xx or 200-399' };
 const HttpCheck = z.strictObject({
-  path: z.string().startsWith('/', { error: 'expected a path that begins with /' }).default('/'),
-  method: z.enum(['GET', 'HEAD', 'POST', 'OPTIONS']).default('GET'),
+  path: z
+    .string()
+    .startsWith('/', { error: 'expected a path that begins with /' })
+    .default('/')
+    .describe('The path that is asked for.'),
+  method: z.enum(['GET', 'HEAD', 'POST', 'OPTIONS']).default('GET').describe('The method of the request.'),
   status: z
-    .union([z.int().min(100).max(599), z.string().regex(/^[1-5](xx|\d\d)(-[1-5]\d\d)?$/)])
+    .union(
+      [
+        z.int().min(100, statusError).max(599, statusError),
+        z.string().regex(/^[1-5](xx|\d\d)(-[1-5]\d\d)?$/, statusError),
+      ],
+      statusError,
+    )
     .default('2xx')
     .describe(
       'A status such as 200, a class such as 2xx, or a range such as 200-399. Redirects are not followed.',
     ),
   headers: z
-    .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), z.string().regex(/^[^\r\n\0]*$/))
-    .default({}),
+    .record(
+      z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'expected the name of a header' }),
+      z.string().regex(/^[^\r\n\0]*$/, { error: 'expected the value of a header, in one line' }),
+    )
+    .default({})
+    .describe('Headers that are sent.'),
   contains: z.string().optional().describe('Text that the body must contain.'),
 });
 
 const checkKind = {
-  http: HttpCheck.optional(),
+  http: HttpCheck.optional().describe('A request is answered as expected.'),
   tcp: z.literal(true).optional().describe('The address accepts a connection.'),
   command: argv
     .optional()
@@ -58,6 +81,8 @@ const checkKind = {
 const oneKind = (check: { http?: unknown; tcp?: unknown; command?: unknown }): boolean =>
   [check.http, check.tcp, check.command].filter((kind) => kind !== undefined).length === 1;
 const oneKindError = { error: 'expected exactly one of http, tcp and command' };
+/** The same rule for the JSON Schema. */
+const oneKindSchema = { oneOf: ['http', 'tcp', 'command'].map((kind) => ({ required: [kind] })) };
 
 export const Health = z
   .strictObject({
@@ -78,28 +103,41 @@ export const Health = z
       .default(3)
       .describe('Bad probes in a row that make it unhealthy again.'),
   })
-  .refine(oneKind, oneKindError);
+  .refine(oneKind, oneKindError)
+  .meta(oneKindSchema);
 export type Health = z.infer<typeof Health>;
 
 export const Check = z
   .strictObject({
-    name: z.string().min(1).max(80).optional(),
+    name: z.string().min(1).max(80).optional().describe('What the check is called in plans and receipts.'),
     ...checkKind,
-    timeout: Duration.default(10_000),
-    attempts: z.int().min(1).max(100).default(1),
+    timeout: Duration.default(10_000).describe('For one attempt.'),
+    attempts: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(1)
+      .describe('How often it is tried before it counts as failed.'),
     interval: Duration.default(500).describe('Between two attempts.'),
   })
-  .refine(oneKind, oneKindError);
+  .refine(oneKind, oneKindError)
+  .meta(oneKindSchema);
 export type Check = z.infer<typeof Check>;
 
 export const Layer = z.strictObject({
-  command: argv,
-  instances: z.int().min(1).max(64).default(1),
+  command: argv.describe(
+    'The program of an instance and its arguments, as a list: no shell reads it. It runs in the release.',
+  ),
+  instances: z.int().min(1).max(64).default(1).describe('How many copies run in each environment.'),
   port: z
-    .union([z.int().min(1).max(65535), z.literal('auto')])
+    .union([z.int().min(1).max(65535), z.literal('auto')], {
+      error: 'expected a port from 1 to 65535, or auto',
+    })
     .default('auto')
     .describe('The first instance’s port; the others follow it.'),
-  variables: variables.default({}),
+  variables: variables
+    .default({})
+    .describe('For the instances of this layer; they win over those of both environments.'),
   health: Health.default({
     tcp: true,
     interval: 250,
@@ -110,10 +148,14 @@ export const Layer = z.strictObject({
   }).describe('When an instance counts as healthy. Without it: it accepts a TCP connection.'),
   stop: z
     .strictObject({
-      signal: z.enum(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']).default('SIGTERM'),
+      signal: z
+        .enum(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'])
+        .default('SIGTERM')
+        .describe('The signal that asks it to end.'),
       grace: Duration.default(10_000).describe('From the signal until it is killed.'),
     })
-    .default({ signal: 'SIGTERM', grace: 10_000 }),
+    .default({ signal: 'SIGTERM', grace: 10_000 })
+    .describe('How an instance is stopped.'),
   restart: z
     .strictObject({
       backoff: Duration.default(500).describe(
@@ -121,36 +163,70 @@ export const Layer = z.strictObject({
       ),
       max: Duration.default(30_000).describe('The longest wait between restarts.'),
     })
-    .default({ backoff: 500, max: 30_000 }),
+    .default({ backoff: 500, max: 30_000 })
+    .describe('How a crashed instance is started again.'),
   logs: z
     .strictObject({
       maxBytes: z.int().min(4096).default(10_485_760).describe('A log file is rotated at this size.'),
       files: z.int().min(1).max(100).default(3).describe('Rotated files that are kept.'),
     })
-    .default({ maxBytes: 10_485_760, files: 3 }),
+    .default({ maxBytes: 10_485_760, files: 3 })
+    .describe('The files that take what an instance prints.'),
 });
 export type Layer = z.infer<typeof Layer>;
 
-const Overrides = z.strictObject({ variables: variables.default({}) });
+const Overrides = z.strictObject({
+  variables: variables.default({}).describe('Added to those of the layer; these win.'),
+});
+
+/** As much of a spec as the rule about the routed layer looks at. */
+const LayersOnly = z.looseObject({
+  router: z.looseObject({ layer: name.optional() }),
+  environments: z.looseObject({
+    layers: z.record(name, z.unknown()).refine((layers) => Object.keys(layers).length > 0),
+  }),
+});
 
 /** What a user writes in `cutover.yaml`. `Spec` is the parsed form: defaults filled in, durations in milliseconds. */
 export const Spec = z
   .strictObject({
     service: name.describe('The name of the service.'),
-    router: z.strictObject({
-      driver: z.enum(['embedded']).default('embedded'),
-      listen: AddressText.describe('Where users reach the service.'),
-      preview: AddressText.optional().describe('Always the side that is not live, for testers.'),
-      previewHost: z
-        .string()
-        .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/)
-        .optional()
-        .describe('A host name on `listen` that always reaches the side that is not live.'),
-      layer: name.optional().describe('The layer that gets the traffic. Default: `web`, or the only layer.'),
-    }),
+    router: z
+      .strictObject({
+        driver: z
+          .enum(['embedded'])
+          .default('embedded')
+          .describe('What decides which environment gets a request: our own proxy.'),
+        listen: AddressText.describe('Where users reach the service.'),
+        preview: AddressText.optional().describe('Always the side that is not live, for testers.'),
+        previewHost: z
+          .string()
+          .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, {
+            error: 'expected a host name in lower case, e.g. preview.shop.example',
+          })
+          .optional()
+          .describe('A host name on `listen` that always reaches the side that is not live.'),
+        layer: name
+          .optional()
+          .describe('The layer that gets the traffic. Default: `web`, or the only layer.'),
+      })
+      .superRefine(({ listen, preview }, context) => {
+        if (preview && listen.port !== 0 && preview.port === listen.port && preview.host === listen.host) {
+          context.addIssue({
+            code: 'custom',
+            path: ['preview'],
+            input: preview,
+            message: 'expected an address that differs from router.listen',
+          });
+        }
+      })
+      .describe('How traffic reaches the service.'),
     platform: z
       .strictObject({
-        driver: z.enum(['process']).default('process'),
+        driver: z
+          .enum(['process'])
+          .default('process')
+          .describe('Where environments run: processes of this machine.'),
         addresses: z
           .enum(['ip', 'port'])
           .default('ip')
@@ -158,7 +234,8 @@ export const Spec = z
             '`ip`: each colour has an IP address of its own (127.0.x.y, Linux only; elsewhere as `port`). `port`: 127.0.0.1 and a port.',
           ),
       })
-      .default({ driver: 'process', addresses: 'ip' }),
+      .default({ driver: 'process', addresses: 'ip' })
+      .describe('Where environments run.'),
     release: z
       .strictObject({
         from: z
@@ -176,20 +253,26 @@ export const Spec = z
           .default([])
           .describe('Commands run in the release before it is sealed, e.g. [[npm, ci]].'),
       })
-      .default({ from: '.', exclude: [], build: [] }),
+      .default({ from: '.', exclude: [], build: [] })
+      .describe('What is shipped.'),
     environments: z
       .strictObject({
         variables: variables.default({}).describe('For every layer of both environments.'),
         layers: z
           .record(name, Layer)
-          .refine((layers) => Object.keys(layers).length > 0, { error: 'expected at least one layer' }),
-        blue: Overrides.default({ variables: {} }),
-        green: Overrides.default({ variables: {} }),
+          .refine((layers) => Object.keys(layers).length > 0, { error: 'expected at least one layer' })
+          .meta({ minProperties: 1 })
+          .describe('The kinds of parts, by name.'),
+        blue: Overrides.default({ variables: {} }).describe('What only blue has.'),
+        green: Overrides.default({ variables: {} }).describe('What only green has.'),
       })
       .describe('The two environments. Layers are written once: blue and green are as alike as can be.'),
     strategy: z
       .strictObject({
-        kind: z.enum(['blue-green']).default('blue-green'),
+        kind: z
+          .enum(['blue-green'])
+          .default('blue-green')
+          .describe('All traffic is switched at once, and can be switched back.'),
         drain: Duration.default(30_000).describe(
           'How long the old side may take to finish what it has begun.',
         ),
@@ -197,7 +280,8 @@ export const Spec = z
           'How long the new side is watched after the switch, ready to roll back.',
         ),
       })
-      .default({ kind: 'blue-green', drain: 30_000, bake: 5000 }),
+      .default({ kind: 'blue-green', drain: 30_000, bake: 5000 })
+      .describe('How a release is taken live.'),
     checks: z
       .array(Check)
       .max(100)
@@ -211,34 +295,29 @@ export const Spec = z
       .default(5)
       .describe('Releases kept on disk; those that a rollback needs always are.'),
   })
-  .superRefine((spec, context) => {
-    const layers = Object.keys(spec.environments.layers);
-    const { layer } = spec.router;
-    if (layer !== undefined && !layers.includes(layer)) {
-      context.addIssue({
-        code: 'custom',
-        path: ['router', 'layer'],
-        input: layer,
-        message: `expected one of the layers: ${layers.join(', ')}`,
-      });
-    } else if (layer === undefined && layers.length > 1 && !layers.includes('web')) {
-      context.addIssue({
-        code: 'custom',
-        path: ['router'],
-        input: spec.router,
-        message: `expected \`layer\`, one of ${layers.join(', ')}, since there are several and none is named web`,
-      });
-    }
-    const { listen, preview } = spec.router;
-    if (preview && listen.port !== 0 && preview.port === listen.port && preview.host === listen.host) {
-      context.addIssue({
-        code: 'custom',
-        path: ['router', 'preview'],
-        input: preview,
-        message: 'expected an address that differs from router.listen',
-      });
-    }
-  });
+  .superRefine(
+    (spec, context) => {
+      const layers = Object.keys(spec.environments.layers);
+      const { layer } = spec.router;
+      if (layer !== undefined && !layers.includes(layer)) {
+        context.addIssue({
+          code: 'custom',
+          path: ['router', 'layer'],
+          input: layer,
+          message: `expected one of the layers: ${layers.join(', ')}`,
+        });
+      } else if (layer === undefined && layers.length > 1 && !layers.includes('web')) {
+        context.addIssue({
+          code: 'custom',
+          path: ['router', 'layer'],
+          input: layer,
+          message: `expected one of the layers ${layers.join(', ')}, since there are several and none is named web`,
+        });
+      }
+    },
+    // Also where other parts are wrong, so that all problems are told at once.
+    { when: ({ value }) => LayersOnly.safeParse(value).success },
+  );
 export type Spec = z.infer<typeof Spec>;
 export type SpecInput = z.input<typeof Spec>;
 
