@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -146,7 +146,7 @@ describe('an http check', () => {
     const { ok, detail } = await run({ http: { contains: 'ready' } }, address, 150);
     expect(ok).toBe(false);
     expect(detail).toMatch(/answer within 150ms|a head of more than/);
-    expect(performance.now() - began).toBeLessThan(600);
+    expect(performance.now() - began).toBeLessThan(2000);
   });
 
   test('ends at once when it is aborted, before or while it runs', async () => {
@@ -322,7 +322,7 @@ describe('a command check', () => {
       'trap "" TERM; sleep 300 & echo $!; echo $$; (trap "" TERM; sleep 300) & wait; sleep 300',
       { timeoutMs: 300 },
     );
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(2500);
     expect({ ok, detail }).toEqual({
       ok: false,
       detail: 'sh: expected it to end within 300ms, found it still running',
@@ -332,12 +332,13 @@ describe('a command check', () => {
   });
 
   test('may clean up when it is asked to end', async () => {
-    const { output } = await sh(
-      'trap "echo cleaned; exit 1" TERM; echo begun; while :; do sleep 0.01; done',
-      { timeoutMs: 500 },
-    );
-    expect(output?.at(0)).toBe('begun');
-    expect(output?.at(-1)).toBe('cleaned');
+    const folder = directory();
+    const abort = new AbortController();
+    const script = 'trap "echo cleaned; exit 1" TERM; touch begun; while :; do sleep 0.01; done';
+    const result = sh(script, { folder, signal: abort.signal, timeoutMs: 60_000 });
+    await until(() => existsSync(join(folder, 'begun')));
+    abort.abort();
+    expect((await result).output?.at(-1)).toBe('cleaned');
   });
 
   test('is ended when it is aborted', async () => {
@@ -370,7 +371,9 @@ describe('a command check', () => {
 
   test('ends although a process that left its group holds its output open', async () => {
     if (Bun.which('setsid') === null) return expect(process.platform).not.toBe('linux');
-    const { ok, output, ms } = await sh('setsid sh -c "echo \\$\\$; exec sleep 300" & sleep 0.2');
+    const { ok, output, ms } = await sh(
+      'setsid sh -c "echo \\$\\$; touch begun; exec sleep 300" & while [ ! -e begun ]; do sleep 0.01; done',
+    );
     expect(ok).toBe(true);
     expect(ms).toBeLessThan(2000);
     process.kill(Number(output?.[0]), 'SIGKILL');
