@@ -17,6 +17,7 @@ export const AddressText = z
   .string({ error: expected })
   // What parseAddress takes, for the JSON Schema.
   .meta({
+    title: 'address',
     pattern: `^((\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9._-]*):)?(?=\\d{1,5}$)0*(6553[0-5]|655[0-2]\\d|65[0-4]\\d\\d|6[0-4]\\d{3}|[1-5]\\d{4}|\\d{1,4})$`,
   })
   .transform((text, context): Address => {

@@ -13,7 +13,7 @@ const argv = z
   .array(z.string().min(1).max(4096), argvError)
   .min(1, argvError)
   .max(256)
-  .describe('The program and its arguments, as a list: no shell reads it.');
+  .meta({ title: 'command', description: 'The program and its arguments, as a list: no shell reads it.' });
 
 const variables = z
   .record(
