@@ -13,12 +13,14 @@ export function parseDuration(text: string): number | undefined {
 
 /** A duration for people: the largest unit first, at most two of them. */
 export function formatDuration(ms: number): string {
+  if (ms === 0) return '0ms';
   if (ms < 1) return `${ms.toFixed(2)}ms`;
-  if (ms < 1000) return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)}ms`;
-  if (ms < 60_000) return `${Number((ms / 1000).toFixed(1))}s`;
+  if (ms < 999.5) return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)}ms`;
+  if (ms < 59_950) return `${Number((ms / 1000).toFixed(1))}s`;
+  let left = Math.round(ms / 1000) * 1000;
   const parts = (['d', 'h', 'm', 's'] as const).map((unit) => {
-    const n = Math.floor(ms / unitMs[unit]);
-    ms -= n * unitMs[unit];
+    const n = Math.floor(left / unitMs[unit]);
+    left -= n * unitMs[unit];
     return n ? `${n}${unit}` : '';
   });
   return parts.filter(Boolean).slice(0, 2).join('');

@@ -27,6 +27,11 @@ export const switchTraffic: Step<'switch'> = {
       return { says };
     }
     if ((await context.router.read(name))?.live !== to) return { says: 'the traffic was never sent' };
+    if (context.service().live === null) {
+      // The router was told, and the log could not be: it has to know who is live, or the next deployment would stop that side.
+      const { events } = await move(context, null, to);
+      await context.record(...(events ?? []));
+    }
     throw new CutoverError(
       'undo-failed',
       `service ${name}: there is no side to go back to, so ${to} keeps the traffic`,

@@ -10,16 +10,16 @@ import type { StepContext } from './step.ts';
  */
 export async function vacate(context: StepContext, colour: Colour): Promise<void> {
   const service = context.service();
-  if (service.live === colour) {
-    throw new CutoverError('undo-failed', `service ${service.name}: ${colour} is live and is not stopped`, {
+  const route = await context.router.read(service.name);
+  if (service.live === colour || (service.live === null && route?.live === colour)) {
+    throw new CutoverError('undo-failed', `service ${service.name}: ${colour} has the traffic and is not stopped`, {
       next: 'cutover status shows what is live; cutover switch moves the traffic first',
     });
   }
-  const { release } = service.environments[colour];
-  if (release !== null) await context.record({ type: 'environment-retired', colour });
-  const route = await context.router.read(service.name);
+  if (service.environments[colour].release !== null) await context.record({ type: 'environment-retired', colour });
   if (route && route[colour].instances.length > 0) await republish(context);
-  if (release !== null)
-    await untilNoneInFlight(context, colour, context.release(release).spec.strategy.drain);
+  const newest = service.releases.at(-1);
+  // Also if it was retired in the log before a crash: what testers have in flight there is still to be finished.
+  if (newest) await untilNoneInFlight(context, colour, newest.spec.strategy.drain);
   await context.platform.stop(context.environment(colour));
 }

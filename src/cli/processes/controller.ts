@@ -52,6 +52,7 @@ async function control(home: string, workers: number | undefined): Promise<void>
 
   const clock = systemClock;
   const store = withFailPoint(openSqliteStore(join(home, 'log.db')), process.env['CUTOVER_FAIL_POINT']);
+  await store.verify();
   const ended = Promise.withResolvers<StopRequest | Error>();
   const tenure = await Tenure.take({
     store,
