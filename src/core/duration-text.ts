@@ -1,7 +1,7 @@
 const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** What `parseDuration` takes. */
-export const durationPattern = /^(0|(\d+(?:\.\d+)?)(ms|s|m|h|d))$/;
+export const durationPattern = /^(0|(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d))$/;
 
 /** Milliseconds of a duration such as `500ms`, `1.5s`, `10m`, `1h`, `7d` or `0`; undefined if it is none. */
 export function parseDuration(text: string): number | undefined {

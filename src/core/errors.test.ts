@@ -20,7 +20,12 @@ test('every error of the table is on the reference page, with its title and exit
 
 test('an error becomes data with all that it says, and a foreign one keeps its text', () => {
   const error = new CutoverError('disk-full', 'no room', { next: 'make room', detail: { log: ['last'] } });
-  expect(errorRecord(error)).toEqual({ code: 'disk-full', message: 'no room', next: 'make room', detail: { log: ['last'] } });
+  expect(errorRecord(error)).toEqual({
+    code: 'disk-full',
+    message: 'no room',
+    next: 'make room',
+    detail: { log: ['last'] },
+  });
   expect(errorRecord(new TypeError('x'))).toEqual({ code: 'internal', message: 'TypeError: x' });
   expect(errorRecord('text')).toEqual({ code: 'internal', message: 'text' });
 });

@@ -12,11 +12,16 @@ export async function vacate(context: StepContext, colour: Colour): Promise<void
   const service = context.service();
   const route = await context.router.read(service.name);
   if (service.live === colour || (service.live === null && route?.live === colour)) {
-    throw new CutoverError('undo-failed', `service ${service.name}: ${colour} has the traffic and is not stopped`, {
-      next: 'cutover status shows what is live; cutover switch moves the traffic first',
-    });
+    throw new CutoverError(
+      'undo-failed',
+      `service ${service.name}: ${colour} has the traffic and is not stopped`,
+      {
+        next: 'cutover status shows what is live; cutover switch moves the traffic first',
+      },
+    );
   }
-  if (service.environments[colour].release !== null) await context.record({ type: 'environment-retired', colour });
+  if (service.environments[colour].release !== null)
+    await context.record({ type: 'environment-retired', colour });
   if (route && route[colour].instances.length > 0) await republish(context);
   const newest = service.releases.at(-1);
   // Also if it was retired in the log before a crash: what testers have in flight there is still to be finished.

@@ -174,7 +174,7 @@ export class House {
           },
         },
       },
-      strategy: { drain: '2s', bake: '0' },
+      strategy: { drain: '500ms', bake: '0' },
       checks: [{ name: 'home', http: { path: '/' } }],
     };
   }
