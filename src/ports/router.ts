@@ -19,6 +19,8 @@ export interface RouterCapabilities {
  *   happens then, and `changed` is false.
  * - A route with an older epoch than the one in force is refused with `stale-epoch`, and so is another route under the same epoch.
  * - A route that cannot be put in force (an address that is taken) is refused with a clear error, and the one in force stays.
+ * - A removed service comes back only under an epoch newer than that of its removal.
+ * - Port 0 in `listen` or `preview` takes a free port, and keeps the one in force; `read` has the real one.
  * - `read` returns what is in force, not what was asked for; null if the service is not known.
  */
 export interface Router {

@@ -2,6 +2,7 @@ import { CutoverError } from '../../core/errors.ts';
 import type { Counters } from '../../core/traffic.ts';
 import type { Listener, Table } from '../data-plane.ts';
 import type { ProcessIdentity } from './process-identity.ts';
+import { rehearseSwitch } from './rehearsal.ts';
 import type { RosterFile } from './roster.ts';
 import { Totals } from './totals.ts';
 import { WorkerHandle } from './worker-handle.ts';
@@ -109,9 +110,11 @@ export class Fleet {
    * @throws CutoverError `io-failed` if one does not come up; none is left then
    */
   async prepareSet(listeners: readonly Listener[]): Promise<WorkerHandle[]> {
-    const set = this.slots.map(() => this.spawn(listeners));
+    const set: WorkerHandle[] = [];
     try {
+      for (const _ of this.slots) set.push(this.spawn(listeners));
       await Promise.all(set.map(({ ready }) => ready));
+      await rehearseSwitch(set, this.options.readyMs);
       return set;
     } catch (cause) {
       for (const worker of set) worker.kill();
@@ -203,17 +206,30 @@ export class Fleet {
   }
 
   private scheduleRestart(slot: Slot, ended: WorkerHandle): void {
-    if (this.stopping) return;
     slot.worker = null;
     if (Date.now() - ended.startedAt > steadyMs) slot.failures = 0;
-    const delayMs = restartDelayMs(slot.failures++);
     slot.restarts++;
-    this.options.log(`worker ${ended.pid} is gone; the next starts in ${delayMs} ms`);
+    this.restartLater(slot, `worker ${ended.pid} is gone`);
+  }
+
+  private restartLater(slot: Slot, why: string): void {
+    if (this.stopping) return;
+    const delayMs = restartDelayMs(slot.failures++);
+    this.options.log(`${why}; the next starts in ${delayMs} ms`);
     slot.timer = setTimeout(() => void this.restart(slot), delayMs);
   }
 
   private async restart(slot: Slot): Promise<void> {
-    const worker = this.spawn(this.options.listeners());
+    let worker: WorkerHandle;
+    try {
+      worker = this.spawn(this.options.listeners());
+    } catch (error) {
+      // The program is not there, or there are no more processes or descriptors to have: that may pass.
+      return this.restartLater(
+        slot,
+        `a worker could not be started: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
     slot.worker = worker;
     try {
       await worker.ready;

@@ -34,22 +34,29 @@ export async function runKeeperProcess(options: KeeperProcessOptions): Promise<v
         next: 'leave it out for one worker per core, at most 8',
       },
     );
-  const keeper = await Keeper.start({
-    ...options,
-    workers,
-    version: options.version ?? '0.0.0',
-    log: options.log ?? ((line) => process.stderr.write(`proxy: ${line}\n`)),
-  });
-  const stop = (): void => void keeper.stop({ drainMs: options.stopDrainMs ?? 10_000, keepWorkers: false });
+  // From the first moment: a keeper that is ended by a signal while it starts would leave its workers behind.
+  let keeper: Keeper | undefined;
+  let stopAsked = false;
+  const stop = (): void => {
+    stopAsked = true;
+    void keeper?.stop({ drainMs: options.stopDrainMs ?? 10_000, keepWorkers: false });
+  };
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, stop);
   try {
+    keeper = await Keeper.start({
+      ...options,
+      workers,
+      version: options.version ?? '0.0.0',
+      log: options.log ?? ((line) => process.stderr.write(`proxy: ${line}\n`)),
+    });
     const admin = serveAdmin(keeper, options.home);
-    options.onReady?.(admin.path);
+    if (stopAsked) stop();
+    else options.onReady?.(admin.path);
     await keeper.stopped;
     await admin.close();
   } finally {
-    keeper.unlock();
+    keeper?.unlock();
     for (const signal of signals) process.off(signal, stop);
   }
 }

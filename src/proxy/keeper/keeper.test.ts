@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { existsSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startLoad } from '../../../test/fixtures/http-load.ts';
@@ -11,6 +11,9 @@ import {
   type Origin,
 } from '../../../test/fixtures/proxy.ts';
 import type { Route } from '../../core/traffic.ts';
+
+// Each starts processes; on a machine that is busy with others that takes its time.
+setDefaultTimeout(20_000);
 
 let blue: Origin;
 let green: Origin;
@@ -217,6 +220,14 @@ describe('a worker', () => {
 });
 
 describe('a keeper', () => {
+  test('that is told to end while it starts leaves nothing behind', async () => {
+    const keeper = proxy.spawnKeeper(2);
+    await until('it has the lock', () => existsSync(join(proxy.home, 'proxy', 'keeper.1.pid')));
+    keeper.kill('SIGTERM');
+    expect(await keeper.exited).toBe(0);
+    expect(readdirSync(join(proxy.home, 'proxy'))).toEqual([]);
+  });
+
   test('that is killed under load is missed by nobody, and the next takes over without losing a connection', async () => {
     await proxy.startKeeper();
     const route = await inForce(shop(1));

@@ -5,7 +5,7 @@ import { formatAddress, type Address } from '../../core/address.ts';
 import { CutoverError } from '../../core/errors.ts';
 import type { Applied, Counters, Route } from '../../core/traffic.ts';
 import type { ProxyStatus, StopOrder } from '../admin/protocol.ts';
-import type { Table } from '../data-plane.ts';
+import type { Listener, Table } from '../data-plane.ts';
 import { TableFile } from '../table/table-file.ts';
 import {
   listenAddresses,
@@ -19,6 +19,7 @@ import { switchTogether } from './barrier.ts';
 import { Fleet } from './fleet.ts';
 import { lockKeeper } from './keeper-lock.ts';
 import { ListenerSet } from './listener-set.ts';
+import { rehearseChange } from './rehearsal.ts';
 import { RosterFile } from './roster.ts';
 import { Serial } from './serial.ts';
 import { Takeover } from './takeover.ts';
@@ -56,6 +57,8 @@ export class Keeper {
   private readonly resolveStopped: () => void;
   private pulse: Timer | undefined;
   private stopping = false;
+  /** What the workers in their slots accept on. */
+  private served: readonly Listener[] = [];
   /** Addresses of the table that could not be bound, with the reason. */
   private readonly unbound = new Map<string, { readonly address: Address; readonly reason: string }>();
 
@@ -137,6 +140,7 @@ export class Keeper {
         await keeper.bindAgain();
         if (keeper.unbound.size) await Bun.sleep(bindAgainMs);
       }
+      rehearseChange();
       keeper.pulse = setInterval(() => keeper.beat(), pulseMs);
       return keeper;
     } finally {
@@ -246,8 +250,7 @@ export class Keeper {
     try {
       const wanted = listenAddresses(next);
       const needed = this.listeners.all().filter(({ address }) => wanted.has(formatAddress(address)));
-      const current = listenAddresses(former);
-      if (wanted.size !== current.size || [...wanted.keys()].some((key) => !current.has(key)))
+      if (needed.length !== this.served.length || needed.some((listener) => !this.served.includes(listener)))
         fresh = await this.fleet.prepareSet(needed);
       const { holdMs, held } = await switchTogether(
         this.fleet.routing(),
@@ -263,6 +266,7 @@ export class Keeper {
         this.options.answerMs ?? 1000,
       );
       if (fresh) this.fleet.installSet(fresh);
+      this.served = needed;
       this.listeners.keepOnly(wanted);
       for (const key of this.unbound.keys()) if (!wanted.has(key)) this.unbound.delete(key);
       this.copy(prepared);
@@ -316,9 +320,11 @@ export class Keeper {
 
   /** A fresh set of workers with all the sockets, by the table in force. */
   private async replaceWorkers(): Promise<void> {
-    const fresh = await this.fleet.prepareSet(this.listeners.all());
+    const listeners = this.listeners.all();
+    const fresh = await this.fleet.prepareSet(listeners);
     await this.fleet.startSet(fresh, this.inForce);
     this.fleet.installSet(fresh);
+    this.served = listeners;
   }
 
   private async bindAgain(): Promise<void> {

@@ -65,12 +65,14 @@ export class WorkerHandle {
       env: process.env,
       serialization: 'json',
       ipc: (message: unknown) => {
-        const report = Report.parse(message);
-        if (report.kind === 'ready') {
+        const report = Report.safeParse(message);
+        // A program of another version, put in place of ours while we run: it cannot be led.
+        if (!report.success) return this.kill();
+        if (report.data.kind === 'ready') {
           clearTimeout(timer);
           this.state = 'ready';
           ready.resolve();
-        } else this.hear(report);
+        } else this.hear(report.data);
       },
       onExit: (_process, exitCode, signal) => {
         clearTimeout(timer);

@@ -29,6 +29,8 @@ class WorkerProcess {
   ) {}
 
   run(): void {
+    // Whoever read our lines may have died with the keeper; that must not end us too.
+    process.stderr.on('error', () => undefined);
     process.on('SIGINT', () => undefined);
     process.on('SIGHUP', () => undefined);
     process.on('SIGTERM', () => this.drainAndEnd(this.started?.drainMs ?? 0));
