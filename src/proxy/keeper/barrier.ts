@@ -58,12 +58,13 @@ export async function switchTogether(
     await askAll({ kind: 'release' });
     throw error;
   }
-  const [released] = await Promise.all([
-    askAll({ kind: 'swap', table: { version: table.version, routes: [...table.routes] } }),
-    between(),
-  ]);
-  return {
-    holdMs: performance.now() - began,
-    held: released.reduce((sum, { held }) => sum + held, 0),
+  const swap = async (): Promise<SwitchResult> => {
+    const released = await askAll({
+      kind: 'swap',
+      table: { version: table.version, routes: [...table.routes] },
+    });
+    return { holdMs: performance.now() - began, held: released.reduce((sum, { held }) => sum + held, 0) };
   };
+  const [result] = await Promise.all([swap(), between()]);
+  return result;
 }
