@@ -120,6 +120,29 @@ export class Environment {
     }
   }
 
+  /**
+   * Ends what has the tag of this environment but is no instance of it. A controller that is killed in the very act of
+   * starting a process leaves one that has no tag for an instant; so this is done once more, a while after the adoption.
+   */
+  sweep(): Promise<void> {
+    return this.#turn.take(async () => {
+      if (!this.#isWatched || this.#closed.aborted) return;
+      const { clock, disk, table, layout } = this.around;
+      const isRunning = this.#record?.phase === 'running';
+      const own = isRunning ? this.#instances.map((instance) => instance.tag) : [];
+      const strays = new Set(
+        this.#tagged()
+          .map(({ tag }) => tag)
+          .filter((tag) => !own.includes(tag)),
+      );
+      for (const tagPrefix of strays) {
+        const crew = new Crew(table, { tagPrefix, leaders: [], releases: layout.releases });
+        const subject = `Environment ${this.ref.colour} of ${this.ref.service}`;
+        await endCrew(crew, { signal: 'SIGTERM', graceMs: 1000, clock, boundary: disk.boundary, subject });
+      }
+    });
+  }
+
   /** Rotates the logs that have grown too large. */
   rotateLogs(): Promise<void> {
     return this.#turn.take(async () => {

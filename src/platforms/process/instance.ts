@@ -83,6 +83,10 @@ export class Instance {
   get process(): ProcessIdentity | null {
     return this.#record.process;
   }
+  /** The tag of its process and of all that came from it. */
+  get tag(): string {
+    return this.#record.tag;
+  }
   get isChild(): boolean {
     return this.#isChild;
   }

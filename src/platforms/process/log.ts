@@ -56,9 +56,10 @@ export class InstanceLog {
 
   /**
    * Rotates the log if it is larger than allowed, under a writer: copies, and truncates when nothing more has come. The last
-   * look, copy and truncation follow each other at once, but are not one act: what the instance writes within those few
-   * microseconds is lost. Of a log that has grown larger than all rotated files may be
-   * together, the newest part of that size is kept.
+   * look and the truncation are two calls of the system in a row, not one: what the instance writes between them is lost.
+   * That is a few microseconds, and more if the machine is so busy that we are set aside just there. A program that may
+   * lose no line writes its own log. Of a log that has grown larger than all rotated files may be together, the newest part
+   * of that size is kept.
    * @returns whether it rotated
    */
   async rotate(): Promise<boolean> {

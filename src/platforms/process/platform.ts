@@ -26,6 +26,8 @@ export type { Act, Boundary } from './boundary.ts';
 /** How often instances that are not our children are looked at, and the sizes of logs. */
 const lookEveryMs = 200;
 const rotateEveryMs = 1000;
+/** When, after an adoption, strays are looked for once more. */
+const sweepAfterMs = 1000;
 
 export interface ProcessPlatformOptions {
   /** The state directory; made if it is absent. Releases, environments and logs are below it. One controller at a time uses it. */
@@ -76,6 +78,10 @@ export function createProcessPlatform(options: ProcessPlatformOptions): Platform
       }
       await clock.sleep(lookEveryMs, closing.signal).catch(() => undefined); // cut short only by closing
     }
+  };
+  const sweepLater = async (): Promise<void> => {
+    await clock.sleep(sweepAfterMs, closing.signal).catch(() => undefined); // cut short only by closing
+    for (const known of closing.signal.aborted ? [] : environments.values()) await known.sweep();
   };
   const beginWatching = (): void => {
     watching ??= watch();
@@ -142,6 +148,7 @@ export function createProcessPlatform(options: ProcessPlatformOptions): Platform
         }
       }
       beginWatching();
+      sweepLater().catch(report);
       const [first] = problems;
       if (first === undefined) return;
       if (!(first instanceof CutoverError) || problems.length === 1) throw first;

@@ -38,6 +38,10 @@ export function alive(table: ProcessTable, identity: ProcessIdentity): ProcessSe
   return seen && !seen.ended && isSame(seen, identity) ? seen : null;
 }
 
+/** How long a process may be in execve(2) while we wait for it: 20 ms. */
+const execTries = 20;
+const execWaitMs = 1;
+
 const gone = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'EINVAL'];
 
 /** What `read` finds in /proc; null if the process went away meanwhile or is another user's. */
@@ -91,14 +95,28 @@ export class LinuxProcessTable implements ProcessTable {
   }
 
   tag(pid: number): string | null {
-    const environ = unlessGone(() => readFileSync(`/proc/${pid}/environ`, 'utf8'));
     const start = `${tagVariable}=`;
-    return (
-      environ
-        ?.split('\0')
-        .find((entry) => entry.startsWith(start))
-        ?.slice(start.length) ?? null
-    );
+    const entries = this.#environment(pid).split('\0');
+    return entries.find((entry) => entry.startsWith(start))?.slice(start.length) ?? null;
+  }
+
+  /**
+   * In the midst of execve(2) a process has neither environment nor arguments yet, and that is so already when the call that
+   * started it has returned. Taken for one without a tag it would be left, or started a second time: so it is given a moment.
+   */
+  #environment(pid: number): string {
+    for (let tries = 0; ; tries++) {
+      const environment = unlessGone(() => readFileSync(`/proc/${pid}/environ`, 'utf8')) ?? '';
+      if (environment !== '' || tries >= execTries || !this.#isExecuting(pid)) return environment;
+      Bun.sleepSync(execWaitMs);
+    }
+  }
+
+  #isExecuting(pid: number): boolean {
+    if (unlessGone(() => readFileSync(`/proc/${pid}/cmdline`, 'latin1')) !== '') return false;
+    const seen = this.look(pid);
+    // Threads of the kernel, and what has ended, never have arguments.
+    return seen !== null && !seen.ended && seen.session !== 0;
   }
 
   workingDirectory(pid: number): string | null {
