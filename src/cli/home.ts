@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { socketPath } from '../config/home.ts';
 
@@ -12,14 +12,21 @@ export interface Whereabouts {
   readonly spec: string | undefined;
 }
 
-/** The names under which a spec is found in a folder, in this order. */
+/** The names under which a spec is found in a folder, in this order: those of config/load.ts, without loading that. */
 export const specNames = ['cutover.yaml', 'cutover.yml', 'cutover.config.ts'] as const;
 
-/** The absolute path of the spec: the one that is named, whether or not it is there, or the one in this folder; undefined if there is none. */
+/** The absolute path of the spec: the one that is named (or is in the folder that is named), whether or not it is there, else the one in this folder; undefined if there is none. */
 export function specPath({ cwd, spec }: Pick<Whereabouts, 'cwd' | 'spec'>): string | undefined {
-  if (spec !== undefined) return resolve(cwd, spec);
-  const name = specNames.find((each) => existsSync(join(cwd, each)));
-  return name === undefined ? undefined : join(cwd, name);
+  if (spec === undefined) return specIn(cwd);
+  const named = resolve(cwd, spec);
+  return statSync(named, { throwIfNoEntry: false })?.isDirectory() === true
+    ? (specIn(named) ?? join(named, specNames[0]))
+    : named;
+}
+
+function specIn(folder: string): string | undefined {
+  const name = specNames.find((each) => existsSync(join(folder, each)));
+  return name === undefined ? undefined : join(folder, name);
 }
 
 /** The absolute path of the home directory: `--home`, else `$CUTOVER_HOME`, else `.cutover` beside the spec, else `.cutover` here. */

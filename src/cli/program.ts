@@ -1,0 +1,282 @@
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import type { CommonOptions, Invocation } from './invocation.ts';
+import type { AbortOptions } from './verbs/abort.ts';
+import type { DeployOptions } from './verbs/deploy.ts';
+import type { DownOptions } from './verbs/down.ts';
+import type { HistoryOptions } from './verbs/history.ts';
+import type { LogsOptions } from './verbs/logs.ts';
+import type { ShowOptions } from './verbs/show.ts';
+import type { StatusOptions } from './verbs/status.ts';
+import type { ByOption } from './verbs/switch.ts';
+import type { UpOptions } from './verbs/up.ts';
+import type { ReleaseOptions } from './release-order.ts';
+import { version } from './version.ts';
+
+/** What is typed, and what it does. */
+export type Example = readonly [command: string, does: string];
+
+/** The tree of commands, with the examples of each verb. */
+export interface Program {
+  readonly command: Command;
+  readonly examples: ReadonlyMap<string, readonly Example[]>;
+}
+
+/** How a verb that was chosen is run: with what all verbs are told, to an exit code. */
+export interface Running {
+  readonly begin: (options: CommonOptions) => Invocation;
+  readonly end: (exit: number) => void;
+}
+
+function whole(least: number, most: number) {
+  return (text: string): number => {
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+    if (number >= least && number <= most) return number;
+    throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}`);
+  };
+}
+
+/** Every verb with its arguments, options and examples. What a verb does is loaded when it is run. */
+export function makeProgram({ begin, end }: Running): Program {
+  const examples = new Map<string, readonly Example[]>();
+  const program = withCommonOptions(new Command('cutover'))
+    .description(
+      'Puts a new release of a service live with no request lost, and takes it back in an instant.',
+    )
+    .version(version, '-V, --version', 'Print the version')
+    .helpOption('-h, --help', 'Show how it is used')
+    .helpCommand('help [verb]', 'Show how a verb is used')
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .configureHelp({
+      subcommandTerm: (command) =>
+        `${command.name()} ${command.usage().replace(/^\[options\] ?/, '')}`.trim(),
+    });
+
+  const verb = (name: string, description: string, uses: readonly Example[]): Command => {
+    examples.set(name, uses);
+    return program
+      .command(name)
+      .description(description)
+      .addHelpText('after', () => `\nExamples:\n${exampleLines(uses).join('\n')}`);
+  };
+  /** What all verbs are told may stand before the verb as well as after it. */
+  const told = (command: Command): Invocation => {
+    const above = program.opts<CommonOptions>();
+    const own = command.opts<CommonOptions>();
+    return begin({ ...above, ...own, color: above.color !== false && own.color !== false });
+  };
+
+  verb('up', 'Start the controller and the proxy', [
+    ['cutover up', 'start both in the background; does nothing if they run'],
+    ['cutover up --foreground', 'run the controller here, for a service manager'],
+    ['cutover up --workers 2', 'the proxy with two worker processes'],
+  ])
+    .option('--foreground', 'Run the controller in this process until it is stopped')
+    .option('--workers <n>', 'Worker processes of the proxy', whole(1, 256))
+    .action(async (options: UpOptions, command: Command) => {
+      end(await (await import('./verbs/up.ts')).up(told(command), options));
+    });
+
+  verb('down', 'Stop the controller, the proxy and all instances', [
+    ['cutover down', 'stop everything, requests in flight first finished'],
+    ['cutover down --keep-running', 'stop the controller alone; traffic flows on'],
+  ])
+    .option('--keep-running', 'Leave the proxy and the instances as they are')
+    .addOption(byOption())
+    .action(async (options: DownOptions, command: Command) => {
+      end(await (await import('./verbs/down.ts')).down(told(command), options));
+    });
+
+  withReleaseOptions(
+    verb('plan', 'Print the steps that deploy would walk; change nothing', [
+      ['cutover plan', 'the plan for the release that the spec names'],
+      ['cutover plan build/', 'for the artifact in a directory'],
+      ['cutover plan --release 3', 'for taking release 3 live again'],
+    ]),
+  ).action(async (source: string | undefined, options: ReleaseOptions, command: Command) => {
+    end(await (await import('./verbs/plan.ts')).plan(told(command), source, options));
+  });
+
+  withReleaseOptions(
+    verb('deploy', 'Take a release live, step by step, and follow until it is', [
+      ['cutover deploy', 'the release that the spec names (release.from)'],
+      ['cutover deploy --up', 'the same, and start the controller if it does not run'],
+      ['cutover deploy build/ --version 1.4.0', 'the artifact in a directory, under a name'],
+      ['cutover deploy shop-1.4.tar.gz --sha256 9f86d0…', 'an archive, verified'],
+      ['cutover deploy git:v1.4.0', 'a git revision'],
+      ['cutover deploy --release 3', 'release 3 again'],
+    ]),
+  )
+    .option('--up', 'Start the controller if it does not run')
+    .option('--detach', 'Do not follow; print how to')
+    .action(async (source: string | undefined, options: DeployOptions, command: Command) => {
+      end(await (await import('./verbs/deploy.ts')).deploy(told(command), source, options));
+    });
+
+  verb('switch', 'Send the traffic to the other environment, if it is ready', [
+    ['cutover switch green', 'all traffic to green'],
+    ['cutover switch blue shop', 'the traffic of the service shop to blue'],
+  ])
+    .addArgument(new Argument('<colour>', 'blue or green').choices(['blue', 'green']))
+    .argument('[service]', serviceText)
+    .addOption(byOption())
+    .action(async (colour: string, service: string | undefined, options: ByOption, command: Command) => {
+      end(await (await import('./verbs/switch.ts')).switchTo(told(command), colour, service, options));
+    });
+
+  verb('rollback', 'Send the traffic back to the release before, which is kept hot', [
+    ['cutover rollback', 'back, at once'],
+    ['cutover rollback shop --json', 'back, and print what was measured as JSON'],
+  ])
+    .argument('[service]', serviceText)
+    .addOption(byOption())
+    .action(async (service: string | undefined, options: ByOption, command: Command) => {
+      end(await (await import('./verbs/switch.ts')).rollback(told(command), service, options));
+    });
+
+  verb('abort', 'Take back the deployment that is under way', [
+    ['cutover abort', 'take it back, and follow until that is done'],
+    ['cutover abort shop --detach', 'order it and return'],
+  ])
+    .argument('[service]', serviceText)
+    .option('--detach', 'Do not follow')
+    .addOption(byOption())
+    .action(async (service: string | undefined, options: AbortOptions, command: Command) => {
+      end(await (await import('./verbs/abort.ts')).abort(told(command), service, options));
+    });
+
+  verb('status', 'Show what runs where, who is live, and what is under way', [
+    ['cutover status', 'all services of this controller'],
+    ['cutover status shop --watch', 'one, drawn over and over until Ctrl-C'],
+    ['cutover status --json', 'as one JSON document'],
+  ])
+    .argument('[service]', 'Only this one')
+    .option('--watch', 'Draw it over and over')
+    .action(async (service: string | undefined, options: StatusOptions, command: Command) => {
+      end(await (await import('./verbs/status.ts')).status(told(command), service, options));
+    });
+
+  verb('history', 'List the deployments, newest first', [
+    ['cutover history', 'the last 20'],
+    ['cutover history shop --limit 200 --json', 'more of them, as JSON'],
+  ])
+    .argument('[service]', serviceText)
+    .addOption(new Option('--limit <n>', 'How many').argParser(whole(1, 1000)).default(20))
+    .action(async (service: string | undefined, options: HistoryOptions, command: Command) => {
+      end(await (await import('./verbs/history.ts')).history(told(command), service, options));
+    });
+
+  verb('show', 'Show one deployment, step by step', [
+    ['cutover show', 'the last one'],
+    ['cutover show 7', 'deployment 7'],
+    ['cutover show --follow', 'follow it until it has ended'],
+  ])
+    .addArgument(
+      new Argument('[deployment]', 'Its number (default: the last one)').argParser(whole(1, 999_999_999)),
+    )
+    .option('--follow', 'Follow it until it has ended')
+    .addOption(serviceOption())
+    .action(async (id: number | undefined, options: ShowOptions, command: Command) => {
+      end(await (await import('./verbs/show.ts')).show(told(command), id, options));
+    });
+
+  verb('logs', 'Print the last lines that the instances wrote', [
+    ['cutover logs', 'of the live environment'],
+    ['cutover logs --environment green --layer worker --lines 500', 'more of one layer of the other one'],
+  ])
+    .argument('[service]', serviceText)
+    .option('--layer <name>', 'Only this layer')
+    .addOption(
+      new Option('--environment <colour>', 'blue or green (default: the live one)').choices([
+        'blue',
+        'green',
+      ]),
+    )
+    .addOption(
+      new Option('--lines <n>', 'How many of each instance').argParser(whole(1, 10_000)).default(100),
+    )
+    .action(async (service: string | undefined, options: LogsOptions, command: Command) => {
+      end(await (await import('./verbs/logs.ts')).logs(told(command), service, options));
+    });
+
+  verb('receipt', 'Print the measured proof of a deployment', [
+    ['cutover receipt', 'of the last one'],
+    ['cutover receipt 7 --json', 'of deployment 7, as JSON'],
+  ])
+    .addArgument(
+      new Argument('[deployment]', 'Its number (default: the last one)').argParser(whole(1, 999_999_999)),
+    )
+    .addOption(serviceOption())
+    .action(async (id: number | undefined, options: Pick<ShowOptions, 'service'>, command: Command) => {
+      end(await (await import('./verbs/show.ts')).receipt(told(command), id, options));
+    });
+
+  verb('schema', 'Print the JSON Schema of a spec', [
+    ['cutover schema > cutover.schema.json', 'for an editor that checks while you type'],
+  ]).action(async (_options: unknown, command: Command) => {
+    end((await import('./verbs/schema.ts')).schema(told(command)));
+  });
+
+  verb('doctor', 'See whether all that Cutover needs is there, and say what to do about what is not', [
+    ['cutover doctor', 'look at this machine, this folder and the controller'],
+  ]).action(async (_options: unknown, command: Command) => {
+    end(await (await import('./verbs/doctor.ts')).doctor(told(command)));
+  });
+
+  verb('completion', 'Print a script that completes words in a shell', [
+    ['cutover completion bash > ~/.local/share/bash-completion/completions/cutover', 'for bash'],
+    ['cutover completion zsh > "${fpath[1]}/_cutover"', 'for zsh'],
+    ['cutover completion fish > ~/.config/fish/completions/cutover.fish', 'for fish'],
+  ])
+    .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: string, _options: unknown, command: Command) => {
+      end((await import('./verbs/completion.ts')).completion(told(command), program, shell));
+    });
+
+  for (const each of program.commands) withCommonOptions(each);
+  return { command: program, examples };
+}
+
+const serviceText = 'Its name (default: that in the spec of this folder, else the only one there is)';
+
+const serviceOption = (): Option => new Option('--service <name>', serviceText);
+
+const byOption = (): Option =>
+  new Option('--by <who>', 'Who orders it, for the record (default: you@this-host)');
+
+const withCommonOptions = (command: Command): Command =>
+  command
+    .optionsGroup('Of every verb:')
+    .option(
+      '--home <dir>',
+      'Home directory (default: $CUTOVER_HOME, else .cutover beside the spec, else .cutover here)',
+    )
+    .option(
+      '-f, --spec <file>',
+      'The spec (default: cutover.yaml, cutover.yml or cutover.config.ts in this folder)',
+    )
+    .option('--json', 'Print one JSON document')
+    .option('--no-color', 'No colours, also on a terminal')
+    .helpOption('-h, --help', 'Show how it is used');
+
+const withReleaseOptions = (command: Command): Command =>
+  command
+    .argument(
+      '[source]',
+      'A directory, a .tar, .tar.gz or .tgz archive, or git:REVISION (default: release.from in the spec)',
+    )
+    .option(
+      '--version <name>',
+      'What the release is called (default: its git commit, else the version in its package.json, else the time)',
+    )
+    .addOption(
+      new Option('--release <n>', 'Take a release that exists live again').argParser(whole(1, 999_999_999)),
+    )
+    .option('--sha256 <digest>', 'What an archive must be, in hexadecimal')
+    .option('--repository <dir>', 'Where git:REVISION is from (default: the folder of the spec)')
+    .addOption(byOption());
+
+/** Examples for the help of a verb. */
+function exampleLines(uses: readonly Example[]): string[] {
+  return uses.flatMap(([command, does]) => [`  ${command}`, `      ${does}`]);
+}

@@ -1,0 +1,101 @@
+import type { Colour } from '../../core/colour.ts';
+import { colours } from './colours.ts';
+import type { Receipt } from '../../core/receipt.ts';
+import type { Paint } from '../terminal/paint.ts';
+import { harmless, padded } from '../terminal/text.ts';
+import { count, counted, duration, moment } from './words.ts';
+
+/** How many requests failed and why, e.g. `2 (connect-failed 2)`; calm if none did. */
+function failed(receipt: Receipt, paint: Paint): string {
+  if (receipt.failed === 0) return paint.green('0');
+  const causes = new Map<string, number>();
+  for (const colour of colours) {
+    for (const [cause, n] of Object.entries(receipt.environments[colour].failed)) {
+      causes.set(cause, (causes.get(cause) ?? 0) + n);
+    }
+  }
+  const why = [...causes].map(([cause, n]) => `${cause} ${count(n)}`).join(', ');
+  return paint.red(`${count(receipt.failed)}${why === '' ? '' : ` (${why})`}`);
+}
+
+const side = (receipt: Receipt, colour: Colour): string => {
+  const { release, requests } = receipt.environments[colour];
+  return `${colour}${release === null ? '' : ` (release ${release})`} ${count(requests)}`;
+};
+
+/** A whole receipt, a line for each thing that was measured. */
+export function receiptLines(receipt: Receipt, paint: Paint): string[] {
+  const rows: [string, string][] = [
+    [
+      'release',
+      `${receipt.release} (${harmless(receipt.version)}), ${receipt.kind} by ${harmless(receipt.by)}`,
+    ],
+    ['time', `${moment(receipt.startedAt)}, took ${duration(receipt.endedAt - receipt.startedAt)}`],
+    ['requests', `${count(receipt.requests)}: ${side(receipt, 'blue')}, ${side(receipt, 'green')}`],
+    ['failed', failed(receipt, paint)],
+    ['held', `${count(receipt.held)} at the switch`],
+    ['retried', count(receipt.retried)],
+  ];
+  if (receipt.switch) {
+    const { from, to, epoch, switchMs, holdMs } = receipt.switch;
+    const way = from === null ? `to ${to}` : `${from} to ${to}`;
+    rows.push([
+      'switch',
+      `${way} in ${duration(switchMs)}, new requests held for ${duration(holdMs)}, epoch ${epoch}`,
+    ]);
+  }
+  if (receipt.switchBack) {
+    const { to, epoch, switchMs } = receipt.switchBack;
+    rows.push(['back', `to ${to} in ${duration(switchMs)}, epoch ${epoch}`]);
+  }
+  if (receipt.drainMs !== null) {
+    const left = receipt.leftAfterDrain ?? 0;
+    rows.push([
+      'drain',
+      `${duration(receipt.drainMs)}, ${left === 0 ? 'nothing left' : `${count(left)} left in flight`}`,
+    ]);
+  }
+  if (receipt.latency) {
+    const { before, during, after } = receipt.latency;
+    for (const [name, { requests, p50Ms, p99Ms }] of [
+      ['before', before],
+      ['during', during],
+      ['after', after],
+    ] as const) {
+      rows.push([
+        `p50/p99 ${name}`,
+        `${duration(p50Ms)} / ${duration(p99Ms)} of ${counted(requests, 'request')}`,
+      ]);
+    }
+  }
+  rows.push(['steps', receipt.steps.map(({ kind, ms }) => `${kind} ${duration(ms)}`).join(', ')]);
+  for (const gap of receipt.gaps) rows.push(['not measured', harmless(gap)]);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const title = `${paint.bold(receipt.service)}: receipt of deployment ${receipt.deployment}, ${outcome(receipt.outcome, paint)}`;
+  return [title, ...rows.map(([name, text]) => `  ${paint.dim(padded(name, width))}  ${text}`)];
+}
+
+const outcome = (text: string, paint: Paint): string =>
+  text === 'succeeded' ? paint.green(text) : text === 'frozen' ? paint.red(text) : paint.yellow(text);
+
+/** The receipt of a deployment that succeeded, in a few lines. */
+export function receiptSummary(receipt: Receipt, paint: Paint): string[] {
+  const { requests, held, retried, latency } = receipt;
+  const lost = receipt.failed === 0 ? paint.green('0 failed') : `${failed(receipt, paint)} failed`;
+  const lines = [
+    `  ${counted(requests, 'request')}, ${lost}, ${count(held)} held, ${count(retried)} retried`,
+  ];
+  const p99 = latency && [latency.before.p99Ms, latency.during.p99Ms, latency.after.p99Ms];
+  if (p99?.some((ms) => ms !== null)) {
+    const [before, during, after] = p99.map(duration);
+    lines.push(`  p99 ${before} before the switch, ${during} during, ${after} after`);
+  }
+  if (receipt.switch) {
+    const { switchMs, from, to } = receipt.switch;
+    lines.push(
+      `  ${from === null ? `traffic on ${to} after` : `switched from ${from} to ${to} in`} ${duration(switchMs)}`,
+    );
+  }
+  for (const gap of receipt.gaps) lines.push(`  ${paint.yellow('not measured:')} ${harmless(gap)}`);
+  return lines;
+}
