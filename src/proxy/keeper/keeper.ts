@@ -269,7 +269,6 @@ export class Keeper {
       this.served = needed;
       this.listeners.keepOnly(wanted);
       for (const key of this.unbound.keys()) if (!wanted.has(key)) this.unbound.delete(key);
-      this.copy(prepared);
       return { holdMs, held, counters: counters ?? this.fleet.counters(service, this.bootId) };
     } catch (error) {
       prepared.discard();
@@ -284,24 +283,13 @@ export class Keeper {
       prepared.commit();
     } catch (error) {
       try {
-        const back = this.file.prepare(former);
-        back.commit();
-        back.copy();
+        this.file.prepare(former).commit();
       } catch (second) {
         this.warn(
           `the table on disk may be newer than the one in force: ${second instanceof Error ? second.message : String(second)}`,
         );
       }
       throw error;
-    }
-  }
-
-  /** The change stands on disk once by now; without its second copy it is only less safe from damage. */
-  private copy(prepared: { copy(): void }): void {
-    try {
-      prepared.copy();
-    } catch (error) {
-      this.warn(error instanceof Error ? error.message : String(error));
     }
   }
 

@@ -51,10 +51,8 @@ export function parseTable(text: string): ProxyTable | { readonly damage: string
 
 /** A table that is on disk but not yet in force. */
 export interface PreparedTable {
-  /** Puts it in force on disk: one rename and one fsync, so that it can be done while requests are held. */
+  /** Puts it in force on disk: two renames and one fsync, so that it can be done while requests are held. */
   commit(): void;
-  /** Makes the second copy the same. To be called after `commit`, before the change is acknowledged. */
-  copy(): void;
   /** Forgets it. Does nothing after `commit`. */
   discard(): void;
 }
@@ -109,9 +107,7 @@ export class TableFile {
     }
     const table = second && second.version > first.version ? second : first;
     if (mend || first.version !== second?.version) {
-      const prepared = this.prepare(table);
-      prepared.commit();
-      prepared.copy();
+      this.prepare(table).commit();
     }
     if (warnings.length) warnings.push(`the other copy is whole: table version ${table.version} is in force`);
     return { table, warnings };
@@ -129,13 +125,9 @@ export class TableFile {
     return {
       commit: () => {
         this.guarded('replaced', () => {
-          renameSync(temporary, this.path);
           committed = true;
-          this.syncDirectory();
-        });
-      },
-      copy: () => {
-        this.guarded('copied', () => {
+          renameSync(temporary, this.path);
+          // A crash between the two leaves the newer one in `table.json`, which `load` prefers.
           renameSync(temporaryCopy, this.copyPath);
           this.syncDirectory();
         });
