@@ -140,6 +140,7 @@ export class ClientConnection {
   /** Answers a request that is wrong, and closes: where the next one would begin is not known. */
   refuse(status: number): void {
     if (this.stage === Stage.closed || this.stage === Stage.closing) return;
+    if (this.stage === Stage.held) this.plane.waiting.delete(this);
     this.point.entry?.tally.refused(status);
     this.answer(isAnswerStatus(status) ? status : 400, true, true);
     this.finish(true);
@@ -281,14 +282,14 @@ export class ClientConnection {
 
   private hold(): void {
     const { plane } = this;
-    if (plane.waiting.length >= plane.limits.held) {
+    if (plane.waiting.size >= plane.limits.held) {
       this.refuse(503);
       return;
     }
     this.stage = Stage.held;
     this.deadline = 0;
     this.pause();
-    plane.waiting.push(this);
+    plane.waiting.add(this);
   }
   private becomeIdle(): void {
     this.user = this.exchange;
@@ -309,6 +310,7 @@ export class ClientConnection {
     this.socket.end();
   }
   private leave(): void {
+    if (this.stage === Stage.held) this.plane.waiting.delete(this);
     this.stage = Stage.closed;
     this.bytes = null;
     this.from = this.to = 0;

@@ -23,6 +23,8 @@ export interface DataPlaneOptions {
 /** A data plane that also says what is in flight under each epoch. */
 export interface WorkerDataPlane extends DataPlane {
   inFlight(): { service: string; colour: Colour; epoch: number; inFlight: number }[];
+  /** Requests that wait at the barrier now. */
+  readonly waiting: number;
 }
 
 /** The data plane of one worker: HTTP/1.1 on raw sockets. It accepts nothing until `listen`, and routes nothing until `swap`. */
@@ -73,8 +75,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
     },
     release(): number {
       plane.holding = false;
-      const { waiting } = plane;
-      plane.waiting = [];
+      const waiting = [...plane.waiting];
+      plane.waiting.clear();
       for (const client of waiting) client.release();
       return waiting.length;
     },
@@ -83,6 +85,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       return new Map([...routing.services()].map(([service, tally]) => [service, tally.counters(at)]));
     },
     inFlight: () => routing.inFlight(),
+    get waiting() {
+      return plane.waiting.size;
+    },
     drain(deadlineMs: number): Promise<void> {
       if (plane.draining) return drained.promise;
       plane.draining = true;

@@ -10,7 +10,7 @@ export class Plane {
   holding = false;
   draining = false;
   /** Requests with a whole head that wait for `release`, in the order in which they came. */
-  waiting: ClientConnection[] = [];
+  readonly waiting = new Set<ClientConnection>();
   readonly clients = new Set<ClientConnection>();
   readonly upstreams = new Set<UpstreamConnection>();
   /** The head that was read last. Valid until the next one is read: nothing may keep it across an event. */
