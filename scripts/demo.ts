@@ -96,6 +96,9 @@ async function receiptOf(id: number): Promise<Receipt> {
   }
 }
 
+/** What the last line says, once it is known. */
+let last: string | null = null;
+
 async function story(): Promise<boolean> {
   const listen = await free('127.0.0.1', 8080);
   const preview = await free('127.0.0.1', 8081);
@@ -132,7 +135,9 @@ async function story(): Promise<boolean> {
 
   title('The receipts');
   const deployments = await ask<DeploymentView[]>('GET', 'deployments');
-  const receipts = deployments.flatMap(({ receipt }) => receipt ?? []).sort((a, b) => a.deployment - b.deployment);
+  const receipts = deployments
+    .flatMap(({ receipt }) => receipt ?? [])
+    .sort((a, b) => a.deployment - b.deployment);
   for (const { deployment } of receipts.slice(1)) await cutover('receipt', String(deployment), ...withSpec);
   const second = receipts[1];
   const totals = {
@@ -144,8 +149,11 @@ async function story(): Promise<boolean> {
     p99BeforeMs: second?.latency?.before.p99Ms ?? null,
     p99DuringMs: second?.latency?.during.p99Ms ?? null,
   };
-  say(`\nThe load saw ${seen.requests} requests answered, ${seen.failed} failed${seen.failed > 0 ? `: ${JSON.stringify(seen.byReason)}` : ''}.`);
-  if (values.json) process.stdout.write(`${JSON.stringify({ ...totals, receipts })}\n`);
+  say(
+    `\nThe load saw ${seen.requests} requests answered, ${seen.failed} failed${seen.failed > 0 ? `: ${JSON.stringify(seen.byReason)}` : ''}.`,
+  );
+  last = JSON.stringify({ ...totals, receipts });
+  if (values.json && !values.once) process.stdout.write(`${last}\n`);
 
   const lost = totals.failed > 0 || seen.requests === 0;
   if (!values.once) {
@@ -179,4 +187,6 @@ try {
   good = false;
   say(`${error instanceof Error ? error.message : String(error)}; what is left is in ${home}`);
 }
-process.exit(good ? 0 : 1);
+// The very last line, so that it is found also where both outputs go to one place.
+if (values.json && values.once && last !== null) process.stdout.write(`${last}\n`);
+process.exitCode = good ? 0 : 1;

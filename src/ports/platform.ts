@@ -36,8 +36,6 @@ export interface InstanceStatus {
   readonly restarts: number;
   /** How the last process ended, e.g. `exit code 1` or `signal SIGSEGV`; null if none has. */
   readonly lastExit: string | null;
-  /** Where the process group listens, as far as the system tells; for the message of a wrong address. */
-  readonly listening: readonly Address[];
 }
 
 export interface LogLine {
@@ -67,12 +65,21 @@ export interface Platform {
   start(environment: EnvironmentRef, release: Release, placement: Placement): Promise<void>;
   stop(environment: EnvironmentRef): Promise<void>;
   inspect(environment: EnvironmentRef): Promise<readonly InstanceStatus[]>;
+  /**
+   * Where an instance listens, as far as the system tells; empty if it does not. For the message of a wrong address: it may be
+   * slow, so it is not part of what `inspect` tells.
+   */
+  listening(environment: EnvironmentRef, layer: string, index: number): Promise<readonly Address[]>;
   /** The last lines of the logs, oldest first, at most `lines` of each instance, of the release that runs or ran last. */
   tail(environment: EnvironmentRef, lines: number, layer?: string): Promise<readonly LogLine[]>;
   /** Removes shipped releases other than these. Never one that an instance runs from. Returns the numbers that were removed. */
   prune(service: string, keep: readonly number[]): Promise<readonly number[]>;
   /** What a check or a hook gets in its environment for this release here, files of secrets read. */
-  variables(environment: EnvironmentRef, release: Release, placement: Placement): Promise<Readonly<Record<string, string>>>;
+  variables(
+    environment: EnvironmentRef,
+    release: Release,
+    placement: Placement,
+  ): Promise<Readonly<Record<string, string>>>;
   /** Takes up watching what runs already (after a restart of the caller). */
   adopt(): Promise<void>;
   /** Stops watching; what runs goes on. */

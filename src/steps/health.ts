@@ -77,7 +77,7 @@ async function untilHealthy(
     if (good >= healthy) return;
     const waited = clock.monotonic() - begun;
     if (waited >= startPeriod)
-      throw await notHealthy(context, colour, name, instance, status.listening, startPeriod, result.detail);
+      throw await notHealthy(context, colour, name, instance, startPeriod, result.detail);
     await clock.sleep(
       result.ok ? Math.min(wait, interval) : Math.min(wait, Math.max(1, startPeriod - waited)),
       signal,
@@ -89,12 +89,12 @@ async function notHealthy(
   context: StepContext,
   colour: Colour,
   name: string,
-  { address, layer }: { address: Address; layer: string },
-  listening: readonly Address[],
+  { address, layer, index }: { address: Address; layer: string; index: number },
   startPeriod: number,
   detail: string,
 ): Promise<CutoverError> {
   const log = await logTail(context, colour, layer);
+  const listening = await context.platform.listening(context.environment(colour), layer, index);
   const elsewhere =
     listening.length > 0 &&
     !listening.some(({ host, port }) => port === address.port && covers(host, address.host));

@@ -176,7 +176,6 @@ const instance = (host: string, index: number, release: number): EnvironmentView
   startedAt: noon - 600_000,
   restarts: 0,
   lastExit: null,
-  listening: [],
 });
 
 export const service = (change: Partial<ServiceView> = {}): ServiceView => ({

@@ -235,8 +235,16 @@ export function createMemoryPlatform({
           startedAt: process?.startedAt ?? null,
           restarts,
           lastExit,
-          listening: process ? [address] : [],
         }));
+      }),
+
+    listening: (ref, layer, index) =>
+      around('listening', keyOf(ref), (): readonly Address[] => {
+        const environment = world.environments.get(keyOf(ref));
+        const all = isRunning(environment) ? environment.instances : [];
+        return all
+          .filter((one) => one.layer === layer && one.index === index && one.process !== null)
+          .map(({ address }) => address);
       }),
 
     tail: (ref, lines, layer) =>

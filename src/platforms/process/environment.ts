@@ -89,12 +89,18 @@ export class Environment {
   async inspect(): Promise<readonly InstanceStatus[]> {
     await this.#load();
     if (!this.#record || this.#record.phase === 'stopped') return [];
+    return Promise.all(this.#instances.map((instance) => instance.status()));
+  }
+
+  async listening(layer: string, index: number): Promise<readonly Address[]> {
+    await this.#load();
+    const instance = this.#instances.find((one) => one.layer.layer === layer && one.index === index);
     const { table } = this.around;
-    const members = table.seesTags ? this.#crew(this.#instances).find() : [];
-    return this.#instances.map((instance) => {
-      const own = members.filter((member) => this.#isOf(instance, member));
-      return instance.status(table.listening(own.map((member) => member.pid)));
-    });
+    if (!instance || !table.seesTags) return [];
+    const own = this.#crew(this.#instances)
+      .find()
+      .filter((member) => this.#isOf(instance, member));
+    return table.listening(own.map((member) => member.pid));
   }
 
   async tail(lines: number, layer?: string): Promise<readonly LogLine[]> {

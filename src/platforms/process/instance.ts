@@ -64,6 +64,8 @@ export class Instance {
   #record: InstanceRecord = fresh();
   /** False while it is another controller's child: its end is then seen by looking, and its exit code is not known. */
   #isChild = false;
+  /** Of the child that was started last: resolves with how it ended, as soon as the system tells. */
+  #childExit: Promise<string> | null = null;
   #startedMonotonic: number | null = null;
   readonly log: InstanceLog;
   readonly name: string;
@@ -103,9 +105,12 @@ export class Instance {
     return this.#record.process && alive(this.around.table, this.#record.process);
   }
 
-  status(listening: readonly Address[]): InstanceStatus {
-    const { process, startedAt, restarts, lastExit } = this.#record;
+  async status(): Promise<InstanceStatus> {
     const running = this.seen() !== null;
+    // A child that is gone has ended in a way that is known in an instant, though it may not be recorded yet.
+    const childExit = !running && this.#record.process && this.#isChild ? await this.#childExit : null;
+    const { process, startedAt, restarts } = this.#record;
+    const lastExit = childExit ?? this.#record.lastExit;
     return {
       layer: this.layer.layer,
       index: this.index,
@@ -122,7 +127,6 @@ export class Instance {
       startedAt: running ? startedAt : null,
       restarts,
       lastExit,
-      listening: running ? listening : [],
     };
   }
 
@@ -225,9 +229,10 @@ export class Instance {
       startedAt: clock.now(),
       restarts: this.#record.restarts + (isRestart ? 1 : 0),
     };
-    void child.exited.then(() =>
-      onEnd(child.signalCode ? `signal ${child.signalCode}` : `exit code ${child.exitCode}`, identity),
+    this.#childExit = child.exited.then(() =>
+      child.signalCode ? `signal ${child.signalCode}` : `exit code ${child.exitCode}`,
     );
+    void this.#childExit.then((exit) => onEnd(exit, identity));
     disk.boundary({ phase: 'after', kind: 'spawn', target: program });
     await this.save();
   }

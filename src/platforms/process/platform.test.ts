@@ -198,10 +198,11 @@ describe('process platform', () => {
     const command = [process.execPath, 'listen.ts'];
     const placement = await start(testRelease(1, source, only(command, { variables: { OFF: '1' } })));
     await line(/^ready$/m);
-    const [status] = await platform.inspect(blue);
     const [placed] = placement.instances;
     if (!placed) throw new Error('nothing was placed');
-    expect(status?.listening).toEqual([{ host: placed.address.host, port: placed.address.port + 1 }]);
+    expect(await platform.listening(blue, placed.layer, placed.index)).toEqual([
+      { host: placed.address.host, port: placed.address.port + 1 },
+    ]);
   });
 
   test('shows the log of a program that crashes, and waits longer each time before it starts it again', async () => {

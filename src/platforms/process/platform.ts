@@ -112,6 +112,7 @@ export function createProcessPlatform(options: ProcessPlatformOptions): Platform
 
     stop: (ref) => environment(ref).stop(),
     inspect: (ref) => environment(ref).inspect(),
+    listening: (ref, layer, index) => environment(ref).listening(layer, index),
     tail: (ref, lines, layer) => environment(ref).tail(lines, layer),
 
     async prune(service, keep) {
