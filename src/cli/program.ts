@@ -4,6 +4,7 @@ import type { AbortOptions } from './verbs/abort.ts';
 import type { DeployOptions } from './verbs/deploy.ts';
 import type { DownOptions } from './verbs/down.ts';
 import type { HistoryOptions } from './verbs/history.ts';
+import type { InitOptions } from './verbs/init.ts';
 import type { LogsOptions } from './verbs/logs.ts';
 import type { ShowOptions } from './verbs/show.ts';
 import type { StatusOptions } from './verbs/status.ts';
@@ -65,6 +66,15 @@ export function makeProgram({ begin, end }: Running): Program {
     const own = command.opts<CommonOptions>();
     return begin({ ...above, ...own, color: above.color !== false && own.color !== false });
   };
+
+  verb('init', 'Look at the folder and write a spec that works', [
+    ['cutover init', 'write cutover.yaml for the program in this folder'],
+    ['cutover init --force', 'write it over the one that is there'],
+  ])
+    .option('--force', 'Write over a spec that is there')
+    .action(async (options: InitOptions, command: Command) => {
+      end(await (await import('./verbs/init.ts')).init(told(command), options));
+    });
 
   verb('up', 'Start the controller and the proxy', [
     ['cutover up', 'start both in the background; does nothing if they run'],
