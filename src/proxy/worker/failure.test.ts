@@ -334,7 +334,6 @@ describe('a client that', () => {
     const client = await rig.connect();
     client.socket.pause();
     client.send(get());
-    await rig.origins[0]!.wires.at(-1);
     await rig.when(() => rig.side().clientClosed === 1, 'cut');
     expect(rig.side()).toMatchObject({ failed: {}, inFlight: 0 });
   });

@@ -40,14 +40,16 @@ export class UpstreamConnection {
     this.user = user;
     plane.upstreams.add(this);
     const { host, port } = pool.address;
-    // The handlers hear of a failure first; the rejection is the same news again, unless there was no socket at all.
-    Bun.connect<UpstreamConnection>({
-      hostname: host,
-      port,
-      allowHalfOpen: true,
-      data: this,
-      socket: handlers,
-    }).catch(() => this.onRefused());
+    // The handlers hear of a failure first, and the rejection is the same news again; unless there was no socket at all.
+    Promise.try(() =>
+      Bun.connect<UpstreamConnection>({
+        hostname: host,
+        port,
+        allowHalfOpen: true,
+        data: this,
+        socket: handlers,
+      }),
+    ).catch(() => this.onRefused());
   }
 
   get isOpen(): boolean {
