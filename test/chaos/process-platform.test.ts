@@ -61,33 +61,37 @@ describe.skipIf(process.platform !== 'linux')(
 
     const most = Number(process.env['CHAOS_POINTS'] ?? 8);
     for (const action of ['start', 'replace', 'restart', 'stop']) {
-      test(`in the middle of a ${action}: the next one brings it to its end, and a stop leaves none`, async () => {
-        const { acts } = await run(action, 0);
-        const clean = createProcessPlatform({ home, clock: systemClock });
-        await clean.stop(blue);
-        await clean.close();
-        expect(acts).toBeGreaterThan(8);
-        for (const at of points(acts, most)) {
-          await new Disk().removeTree(home);
-          expect((await run(action, at)).killed).toBe(true);
-          const next = createProcessPlatform({ home, clock: systemClock });
-          try {
-            await next.adopt();
-            // All run, or none is left; and each instance is one process: sh has become sleep.
-            await until(async () => {
-              const statuses = await next.inspect(blue);
-              const there = processesOf(home);
-              const isWhole = statuses.length === 0 || statuses.length === 2;
-              const pids = statuses.map((status) => status.pid);
-              return isWhole && there.length === pids.length && there.every((pid) => pids.includes(pid));
-            }, `all to run, or none, after a death at act ${at}`);
-          } finally {
-            await next.stop(blue);
-            await next.close();
+      test(
+        `in the middle of a ${action}: the next one brings it to its end, and a stop leaves none`,
+        async () => {
+          const { acts } = await run(action, 0);
+          const clean = createProcessPlatform({ home, clock: systemClock });
+          await clean.stop(blue);
+          await clean.close();
+          expect(acts).toBeGreaterThan(8);
+          for (const at of points(acts, most)) {
+            await new Disk().removeTree(home);
+            expect((await run(action, at)).killed).toBe(true);
+            const next = createProcessPlatform({ home, clock: systemClock });
+            try {
+              await next.adopt();
+              // All run, or none is left; and each instance is one process: sh has become sleep.
+              await until(async () => {
+                const statuses = await next.inspect(blue);
+                const there = processesOf(home);
+                const isWhole = statuses.length === 0 || statuses.length === 2;
+                const pids = statuses.map((status) => status.pid);
+                return isWhole && there.length === pids.length && there.every((pid) => pids.includes(pid));
+              }, `all to run, or none, after a death at act ${at}`);
+            } finally {
+              await next.stop(blue);
+              await next.close();
+            }
+            expect(processesOf(home)).toEqual([]);
           }
-          expect(processesOf(home)).toEqual([]);
-        }
-      }, 60_000);
+        },
+        Math.max(60_000, most * 2000),
+      );
     }
   },
 );
