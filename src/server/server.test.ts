@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../clocks/system.ts';
+import type { EventRecord } from '../core/event.ts';
+import { Engine } from '../engine/engine.ts';
+import { createMemoryPlatform } from '../platforms/memory/platform.ts';
+import { MemoryRouter } from '../routers/memory/memory-router.ts';
+import { memoryStore } from '../stores/memory/store.ts';
+import type { DeploymentView, PlanView, ServiceView, StatusView } from './api.ts';
+import { serve, type Server } from './server.ts';
+
+const spec = {
+  service: 'shop',
+  router: { listen: '127.0.0.1:8080' },
+  environments: { layers: { web: { command: ['serve'] } } },
+  strategy: { drain: '0', bake: '0' },
+};
+const order = { spec, base: '/', source: { kind: 'directory', path: '/app' }, version: 'v1' };
+
+let directory: string;
+let socket: string;
+let engine: Engine;
+let server: Server;
+let stops: unknown[];
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'cutover server '));
+  socket = join(directory, 'api.sock');
+  const store = memoryStore();
+  const lease = await store.acquireLease('controller', 'test', 1e9, systemClock.now());
+  if (!lease) throw new Error('no lease');
+  const platform = createMemoryPlatform({ clock: systemClock });
+  const router = new MemoryRouter();
+  engine = new Engine({
+    store,
+    clock: systemClock,
+    checker: { run: () => Promise.resolve({ ok: true, detail: 'ok', ms: 0 }) },
+    platform: () => platform,
+    router: () => router,
+    lease: () => lease,
+  });
+  stops = [];
+  const identity = { pid: process.pid, version: '0.0.0', startedAt: 0, home: directory };
+  server = serve(socket, {
+    engine,
+    clock: systemClock,
+    identity,
+    proxy: () => Promise.resolve(null),
+    stop: (request) => stops.push(request),
+  });
+});
+afterEach(async () => {
+  await engine.stop();
+  await server.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function ask(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }> {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const response = await fetch(`http://controller${path}`, {
+    unix: socket,
+    method,
+    ...(body === undefined ? {} : { body: text }),
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+async function deployed(): Promise<DeploymentView> {
+  const { status, body } = await ask('POST', '/v1/services/shop/deployments', { by: 'ann', order });
+  expect(status).toBe(202);
+  const { id } = body as DeploymentView;
+  await engine.ended('shop', id);
+  return (await ask('GET', `/v1/services/shop/deployments/${id}`)).body as DeploymentView;
+}
+
+test('the socket is its owner’s alone', () => {
+  expect(statSync(socket).mode & 0o777).toBe(0o600);
+});
+
+test('a plan changes nothing, and is the list that a deployment walks', async () => {
+  const { status, body } = await ask('POST', '/v1/services/shop/plan', { by: 'ann', order });
+  expect(status).toBe(200);
+  expect(((await ask('GET', '/v1/status')).body as StatusView).services).toEqual([]);
+  const { steps } = await deployed();
+  expect(steps.map(({ kind }) => kind)).toEqual((body as PlanView).plan.steps.map(({ kind }) => kind));
+  expect(((await ask('GET', '/v1/services/shop')).body as ServiceView).live).toBe('blue');
+});
+
+describe('what is wrong is answered with a code, and nothing happens', () => {
+  const cases: [what: string, method: string, path: string, body: unknown, status: number, code: string][] = [
+    ['no such route', 'GET', '/v1/nothing', undefined, 400, 'request-invalid'],
+    ['another method', 'POST', '/v1/status', {}, 400, 'request-invalid'],
+    ['no JSON', 'POST', '/v1/services/shop/plan', '{', 400, 'request-invalid'],
+    ['nobody who asks', 'POST', '/v1/services/shop/rollback', {}, 400, 'request-invalid'],
+    ['a field too many', 'POST', '/v1/services/shop/abort', { by: 'x', force: true }, 400, 'request-invalid'],
+    ['neither order nor release', 'POST', '/v1/services/shop/plan', { by: 'x' }, 400, 'request-invalid'],
+    [
+      'a wrong spec',
+      'POST',
+      '/v1/services/shop/plan',
+      { by: 'x', order: { ...order, spec: {} } },
+      400,
+      'request-invalid',
+    ],
+    [
+      'the spec of another service',
+      'POST',
+      '/v1/services/other/plan',
+      { by: 'x', order },
+      400,
+      'request-invalid',
+    ],
+    ['an unknown service', 'GET', '/v1/services/nobody', undefined, 404, 'service-unknown'],
+    ['a name that is none', 'GET', '/v1/services/..%2F..', undefined, 400, 'request-invalid'],
+    [
+      'an unknown release',
+      'POST',
+      '/v1/services/shop/deployments',
+      { by: 'x', release: 7 },
+      404,
+      'release-unknown',
+    ],
+  ];
+  for (const [what, method, path, body, status, code] of cases) {
+    test(what, async () => {
+      const answer = await ask(method, path, body);
+      expect(answer.body).toMatchObject({ error: { code } });
+      expect(answer.status).toBe(status);
+      expect(engine.services()).toEqual([]);
+    });
+  }
+
+  test('a body that is too large', async () => {
+    const response = await fetch('http://controller/v1/services/shop/plan', {
+      unix: socket,
+      method: 'POST',
+      body: 'x'.repeat(2_000_000),
+    });
+    expect(response.status).toBe(413);
+  });
+});
+
+test('a follower gets every record once and in order, wherever it begins', async () => {
+  await deployed();
+  const all = await engine.records('shop', 0);
+  const response = await fetch('http://controller/v1/services/shop/events?after=3', { unix: socket });
+  const seen: number[] = [];
+  let text = '';
+  const second = ask('POST', '/v1/services/shop/deployments', { by: 'bob', order });
+  const decoder = new TextDecoder();
+  if (!response.body) throw new Error('no body');
+  const reader = response.body.getReader();
+  for (let ended = 0; ended < 2;) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error('the events ended');
+    text += decoder.decode(value, { stream: true });
+    const messages = text.split('\n\n');
+    text = messages.pop() ?? '';
+    for (const message of messages) {
+      const data = /^event: record\ndata: (.*)$/.exec(message)?.[1];
+      if (data === undefined) continue;
+      const { version, event } = JSON.parse(data) as EventRecord;
+      seen.push(version);
+      if (event.type === 'receipt-recorded') ended += 1;
+    }
+  }
+  await reader.cancel();
+  expect((await second).status).toBe(202);
+  expect(seen).toEqual(Array.from({ length: seen.length }, (_, index) => index + 4));
+  expect(seen.length).toBeGreaterThan(all.length);
+});
+
+test('to stop is asked for, not done, by the route', async () => {
+  const { status } = await ask('POST', '/v1/stop', { by: 'ann', instances: false, proxy: true });
+  expect(status).toBe(202);
+  expect(stops).toEqual([{ by: 'ann', instances: false, proxy: true }]);
+});
