@@ -34,7 +34,9 @@ export function renderDraft(service: string, draft: Draft): string {
     'router:',
     `  listen: 127.0.0.1:${draft.port ?? 8080} # users come here; 0.0.0.0 lets other machines in`,
     `  preview: 127.0.0.1:${(draft.port ?? 8080) + 1} # testers come here: the side that is not live`,
-    ...(draft.layers.length > 1 && routed && routed.name !== 'web' ? [`  layer: ${scalar(routed.name)}`] : []),
+    ...(draft.layers.length > 1 && routed && routed.name !== 'web'
+      ? [`  layer: ${scalar(routed.name)}`]
+      : []),
     '',
     'platform:',
     '  addresses: port # each instance gets a port in $PORT; with ip each colour has an IP of its own, in $HOST',
