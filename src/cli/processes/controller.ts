@@ -87,10 +87,17 @@ async function control(home: string, workers: number | undefined): Promise<void>
     },
   });
   await proxy.start();
-  await platform.adopt();
-  for (const { message } of await engine.resume()) say(message);
+  const warnings: string[] = [];
+  try {
+    await platform.adopt();
+  } catch (error) {
+    // One damaged record must not keep the rest from being looked after.
+    warnings.push(errorRecord(error).message);
+  }
+  for (const { message } of await engine.resume()) warnings.push(message);
+  for (const warning of warnings) say(warning);
 
-  const identity = { pid: process.pid, version, startedAt: clock.now(), home };
+  const identity = { pid: process.pid, version, startedAt: clock.now(), home, warnings };
   const server = serve(socket, { engine, clock, identity, proxy: () => proxy.status(), stop: ended.resolve });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => ended.resolve({ by: signal, instances: false, proxy: false }));
