@@ -32,5 +32,8 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
-  { files: ['scripts/**', 'bench/**', 'src/cli/**', 'test/**', 'examples/**'], rules: { 'no-console': 'off' } },
+  {
+    files: ['scripts/**', 'bench/**', 'src/cli/**', 'test/**', 'examples/**'],
+    rules: { 'no-console': 'off' },
+  },
 );

@@ -22,8 +22,18 @@ interface Case {
 
 function summary(name: string, times: readonly number[], limit: number): Case {
   const sorted = [...times].sort((a, b) => a - b);
-  const at = (q: number): number => Number((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN).toFixed(2));
-  return { name, unit: 'ms', samples: times.length, median: at(0.5), p95: at(0.95), max: at(1), limit, held: at(0.5) <= limit };
+  const at = (q: number): number =>
+    Number((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN).toFixed(2));
+  return {
+    name,
+    unit: 'ms',
+    samples: times.length,
+    median: at(0.5),
+    p95: at(0.95),
+    max: at(1),
+    limit,
+    held: at(0.5) <= limit,
+  };
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -53,7 +63,10 @@ async function ownStartMs(port: number): Promise<number> {
 }
 
 async function run(argv: readonly string[], env: Record<string, string>): Promise<void> {
-  const child = Bun.spawn([...argv], { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = Bun.spawn([...argv], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const code = await child.exited;
   if (code !== 0) throw new Error(`${argv.join(' ')} ended with exit code ${code}`);
 }
@@ -99,16 +112,25 @@ export async function benchDeploy(): Promise<number> {
     const cases = [
       summary('switch, API call to answer, under load', switches, 10),
       summary('rollback, API call to answer, under load', rollbacks, 20),
-      summary(`deploy, beyond the program's own start of ${start.toFixed(0)} ms`, whole.map((ms) => ms - start), 500),
+      summary(
+        `deploy, beyond the program's own start of ${start.toFixed(0)} ms`,
+        whole.map((ms) => ms - start),
+        500,
+      ),
       summary('cutover status, start to end', status, 100),
     ];
     for (const { name, median, p95, max, limit, held } of cases) {
-      console.log(`${name.padEnd(60)} median ${median} ms, p95 ${p95}, max ${max} (limit ${limit}: ${held ? 'held' : 'MISSED'})`);
+      console.log(
+        `${name.padEnd(60)} median ${median} ms, p95 ${p95}, max ${max} (limit ${limit}: ${held ? 'held' : 'MISSED'})`,
+      );
     }
     console.log(`load meanwhile: ${seen.requests} requests, ${seen.failed} failed`);
     const out = join(import.meta.dir, 'out');
     mkdirSync(out, { recursive: true });
-    writeFileSync(join(out, 'deploy.json'), `${JSON.stringify({ cases, requests: seen.requests, failed: seen.failed }, null, 2)}\n`);
+    writeFileSync(
+      join(out, 'deploy.json'),
+      `${JSON.stringify({ cases, requests: seen.requests, failed: seen.failed }, null, 2)}\n`,
+    );
     return seen.failed === 0 && seen.requests > 0 ? 0 : 1;
   } finally {
     await house.close();

@@ -156,14 +156,6 @@ test('it names itself and its draft, and has no host', () => {
 test('a default is written as a user would write it, and parses to the default', () => {
   const [layer] = schemasAt(schema, ['environments', 'layers', 'web']);
   expect(layer?.properties?.['stop']?.default).toEqual({ signal: 'SIGTERM', grace: '10s' });
-  expect(layer?.properties?.['health']?.default).toEqual({
-    tcp: true,
-    interval: '250ms',
-    timeout: '2s',
-    startPeriod: '30s',
-    healthy: 1,
-    unhealthy: 3,
-  });
   const bare = parse(
     'service: x\nrouter: { listen: ":1" }\nenvironments: { layers: { web: { command: [x] } } }',
   ) as Record<string, unknown>;

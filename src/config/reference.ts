@@ -63,11 +63,11 @@ before anything is changed, with all of its problems at once, each with line, pa
 
 const conventions = `## Conventions
 
-- **Durations** are a number with a unit: \`500ms\`, \`1.5s\`, \`10m\`, \`1h\`, \`7d\`, or \`"0"\`.
+- **Durations** are a number with a unit: \`500ms\`, \`1.5s\`, \`10m\`, \`1h\`, \`7d\`, or \`0\`.
 - **Addresses** are \`host:port\`, \`[IPv6]:port\`, or \`:port\` for every address of the machine.
 - **Commands** are lists of words, the program first. No shell reads them: \`[sh, -c, "a | b"]\` where one is wanted.
 - **Paths** are relative to the folder of the spec.
-- **Variables** are text. YAML reads some words as something else (\`1.10\`, \`0644\`, \`True\`); such a one is refused unless it
+- **Variables** are text, as the words of commands are. YAML reads some as something else (\`1.10\`, \`0644\`, \`True\`); such a one is refused unless it
   stands in quotes. Later ones win: those of both environments, of the layer, of the colour. Cutover itself sets \`HOST\`,
   \`PORT\`, \`CUTOVER_ENVIRONMENT\` and \`CUTOVER_RELEASE\`.
 - **Anchors**, aliases and merges (\`<<\`) of YAML work.

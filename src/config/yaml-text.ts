@@ -30,7 +30,7 @@ export interface YamlText {
   readonly value: unknown;
   /** Where the value at a path is, or its key; the nearest part above it that is written, if it is not. */
   readonly locate: (path: Path, atKey: boolean) => Position;
-  /** Values of variables that YAML reads as something other than what is written, as 1.10, which is the number 1.1. */
+  /** Variables and words of commands that YAML reads as something other than what is written, as 1.10, which is the number 1.1. */
   readonly altered: readonly Problem[];
 }
 
@@ -92,7 +92,7 @@ export function readYaml(text: string): YamlText | readonly Problem[] {
   return {
     value,
     locate: (path, atKey) => position(offsetOf(document, contents, path, atKey)),
-    altered: alteredVariables(document).map(({ node, path, text: found }) => ({
+    altered: alteredTexts(document).map(({ node, path, text: found }) => ({
       path,
       text: found,
       position: position(node.range?.[0] ?? 0),
@@ -223,20 +223,25 @@ function merged(
   return undefined;
 }
 
-/** Numbers and booleans among variables whose text would be another one than what is written. */
-function alteredVariables(document: Document.Parsed): { node: Node; path: Path; text: string }[] {
+/** Numbers and booleans among variables and words of commands whose text would be another one than what is written. */
+function alteredTexts(document: Document.Parsed): { node: Node; path: Path; text: string }[] {
   const found: { node: Node; path: Path; text: string }[] = [];
   visit(document, {
-    Pair(_, pair, ancestors) {
-      const { value } = pair;
-      if (!isScalar(value) || (typeof value.value !== 'number' && typeof value.value !== 'boolean')) return;
+    Scalar(where, node, ancestors) {
+      const { source, value } = node;
+      if (where === 'key' || (typeof value !== 'number' && typeof value !== 'boolean')) return;
+      if (source === undefined || source === String(value)) return;
       const keys = ancestors.filter(isPair).map(keyName);
-      if (keys.at(-1) !== 'variables' || value.source === undefined || value.source === String(value.value))
-        return;
+      const isText = keys.at(-2) === 'variables' || keys.at(-1) === 'command' || keys.at(-1) === 'build';
+      if (!isText) return;
+      const path = ancestors.flatMap((ancestor, index): Path => {
+        if (isPair(ancestor)) return [keyName(ancestor)];
+        return isSeq(ancestor) ? [ancestor.items.indexOf(ancestors[index + 1] ?? node)] : [];
+      });
       found.push({
-        node: value,
-        path: [...keys, keyName(pair)],
-        text: `expected text in quotes, found ${value.source}, which YAML reads as ${String(value.value)}; write "${value.source}"`,
+        node,
+        path,
+        text: `expected text in quotes, found ${source}, which YAML reads as ${String(value)}; write "${source}"`,
       });
     },
   });

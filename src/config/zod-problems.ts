@@ -97,13 +97,14 @@ function hint(issue: Issue, found: unknown, schemas: readonly JsonSchema[]): str
     const meant = nearest(found, issue.values.map(String));
     if (meant !== undefined) return `; did you mean ${meant}?`;
   }
-  if (
-    (typeof found === 'number' || typeof found === 'boolean') &&
-    issue.code === 'invalid_type' &&
-    issue.expected === 'string'
-  ) {
+  const wantsText =
+    issue.code === 'invalid_union' || (issue.code === 'invalid_type' && issue.expected === 'string');
+  if ((typeof found === 'number' || typeof found === 'boolean') && wantsText) {
+    const texts = schemas
+      .flatMap((schema) => schema.anyOf ?? [schema])
+      .filter(({ type }) => type === 'string');
     const fits = (text: string): boolean =>
-      schemas.some(({ pattern }) => pattern === undefined || new RegExp(pattern).test(text));
+      texts.some(({ pattern }) => pattern === undefined || new RegExp(pattern).test(text));
     if (fits(String(found))) return `; in quotes it is text: "${found}"`;
     const units = [`${found}ms`, `${found}s`].filter(fits);
     if (units.length > 0) return `; did you mean ${units.join(' or ')}?`;

@@ -9,8 +9,17 @@ const nameError = {
 const name = z.string(nameError).regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, nameError);
 
 const argvError = { error: 'expected a list of words, the program first, e.g. [node, server.js]' };
+const word = z
+  .string(argvError)
+  .min(1, { error: 'expected a word that is not empty' })
+  .max(4096, { error: 'expected a word of at most 4096 characters' })
+  .regex(/^[^\0]*$/, { error: 'expected a word without a NUL character' });
 const argv = z
-  .array(z.string().min(1).max(4096), argvError)
+  // A whole number is a word that YAML took for a number: [python3, -m, http.server, 8000].
+  .array(
+    z.union([word, z.int().transform(String)], { error: 'expected a word or a whole number' }),
+    argvError,
+  )
   .min(1, argvError)
   .max(256)
   .meta({ title: 'command', description: 'The program and its arguments, as a list: no shell reads it.' });
@@ -20,7 +29,7 @@ const variables = z
     z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'expected the name of an environment variable' }),
     z.union(
       [
-        z.string(),
+        z.string().regex(/^[^\0]*$/, { error: 'expected text without a NUL character' }),
         z.number().transform(String),
         z.boolean().transform(String),
         z
@@ -78,15 +87,23 @@ const checkKind = {
       'Exits 0. It runs in the release with CUTOVER_ADDRESS, CUTOVER_URL, HOST and PORT in its environment.',
     ),
 };
-const oneKind = (check: { http?: unknown; tcp?: unknown; command?: unknown }): boolean =>
-  [check.http, check.tcp, check.command].filter((kind) => kind !== undefined).length === 1;
-const oneKindError = { error: 'expected exactly one of http, tcp and command' };
-/** The same rule for the JSON Schema. */
-const oneKindSchema = { oneOf: ['http', 'tcp', 'command'].map((kind) => ({ required: [kind] })) };
+
+/** Exactly one of these keys must be there: the rule, its error, and the same rule for the JSON Schema. */
+const exactlyOne = <K extends string>(...kinds: K[]) => ({
+  holds: (check: Partial<Record<K, unknown>>): boolean =>
+    kinds.filter((kind) => check[kind] !== undefined).length === 1,
+  error: { error: `expected exactly one of ${kinds.slice(0, -1).join(', ')} and ${kinds.at(-1)}` },
+  schema: { oneOf: kinds.map((kind) => ({ required: [kind] })) },
+});
+const oneCheck = exactlyOne('http', 'tcp', 'command');
+const oneHealth = exactlyOne('http', 'tcp', 'command', 'running');
 
 export const Health = z
   .strictObject({
     ...checkKind,
+    running: Duration.optional().describe(
+      'It has run for so long without ending. For layers that listen nowhere, such as workers.',
+    ),
     interval: Duration.default(250).describe('Between two probes of an instance.'),
     timeout: Duration.default(2000).describe('For one probe.'),
     startPeriod: Duration.default(30_000).describe('How long an instance may take to become healthy.'),
@@ -103,8 +120,8 @@ export const Health = z
       .default(3)
       .describe('Bad probes in a row that make it unhealthy again.'),
   })
-  .refine(oneKind, oneKindError)
-  .meta(oneKindSchema);
+  .refine(oneHealth.holds, oneHealth.error)
+  .meta(oneHealth.schema);
 export type Health = z.infer<typeof Health>;
 
 export const Check = z
@@ -120,8 +137,8 @@ export const Check = z
       .describe('How often it is tried before it counts as failed.'),
     interval: Duration.default(500).describe('Between two attempts.'),
   })
-  .refine(oneKind, oneKindError)
-  .meta(oneKindSchema);
+  .refine(oneCheck.holds, oneCheck.error)
+  .meta(oneCheck.schema);
 export type Check = z.infer<typeof Check>;
 
 export const Layer = z.strictObject({
@@ -138,14 +155,9 @@ export const Layer = z.strictObject({
   variables: variables
     .default({})
     .describe('For the instances of this layer; they win over those of both environments.'),
-  health: Health.default({
-    tcp: true,
-    interval: 250,
-    timeout: 2000,
-    startPeriod: 30_000,
-    healthy: 1,
-    unhealthy: 3,
-  }).describe('When an instance counts as healthy. Without it: it accepts a TCP connection.'),
+  health: Health.optional().describe(
+    'When an instance counts as healthy. Default: it accepts a TCP connection; in a layer that gets no traffic, it has run for 1s.',
+  ),
   stop: z
     .strictObject({
       signal: z
@@ -276,11 +288,11 @@ export const Spec = z
         drain: Duration.default(30_000).describe(
           'How long the old side may take to finish what it has begun.',
         ),
-        bake: Duration.default(5000).describe(
-          'How long the new side is watched after the switch, ready to roll back.',
+        bake: Duration.default(0).describe(
+          'How long the new side is watched after the switch, ready to go back by itself if it does badly.',
         ),
       })
-      .default({ kind: 'blue-green', drain: 30_000, bake: 5000 })
+      .default({ kind: 'blue-green', drain: 30_000, bake: 0 })
       .describe('How a release is taken live.'),
     checks: z
       .array(Check)
@@ -325,4 +337,13 @@ export type SpecInput = z.input<typeof Spec>;
 export function routedLayer(spec: Spec): string {
   const layers = Object.keys(spec.environments.layers);
   return spec.router.layer ?? (layers.includes('web') ? 'web' : (layers[0] ?? 'web'));
+}
+
+const probing = { interval: 250, timeout: 2000, startPeriod: 30_000, healthy: 1, unhealthy: 3 };
+
+/** When an instance of a layer counts as healthy, with the default where the spec says nothing. */
+export function healthOf(spec: Spec, layer: string): Health {
+  const written = spec.environments.layers[layer]?.health;
+  if (written) return written;
+  return layer === routedLayer(spec) ? { ...probing, tcp: true } : { ...probing, running: 1000 };
 }

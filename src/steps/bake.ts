@@ -1,7 +1,11 @@
 import { formatDuration } from '../core/duration.ts';
+import { healthOf } from '../core/spec.ts';
 import { CutoverError } from '../core/errors.ts';
 import { crashed, instanceName, logTail, probing } from './probe.ts';
 import { nothingToUndo, type Step } from './step.ts';
+
+/** An instance that ended is seen after so long at most, also where nothing is probed. */
+const longestLookMs = 500;
 
 export const bake: Step<'bake'> = {
   describe: ({ colour, back, forMs }) =>
@@ -41,10 +45,11 @@ export const bake: Step<'bake'> = {
           `that ${instanceName(crashed(instances) ?? { layer: 'an instance', index: 0 })} ended and was restarted`,
         );
       if (left <= 0) break;
-      let interval = left;
+      let interval = Math.min(left, longestLookMs);
       for (const instance of placement.instances) {
-        const settings = release.spec.environments.layers[instance.layer]?.health;
-        if (!settings) continue;
+        const settings = healthOf(release.spec, instance.layer);
+        // Of what listens nowhere there is no more to know than that it runs, which was looked at above.
+        if (settings.running !== undefined) continue;
         interval = Math.min(interval, settings.interval);
         const result = await run(settings, instance.address, settings.timeout);
         const name = instanceName(instance);

@@ -1,7 +1,7 @@
 import { formatAddress, type Address } from '../core/address.ts';
 import { formatDuration } from '../core/duration.ts';
 import { CutoverError } from '../core/errors.ts';
-import type { Health } from '../core/spec.ts';
+import { healthOf, type Health } from '../core/spec.ts';
 import type { Colour } from '../core/colour.ts';
 import { crashed, instanceName, logTail, probing } from './probe.ts';
 import { republish } from './publish.ts';
@@ -24,11 +24,14 @@ export const health: Step<'health'> = {
     const others = new AbortController();
     const signal = AbortSignal.any([context.signal, others.signal]);
     const waits = placement.instances.map(async (instance) => {
-      const layer = release.spec.environments.layers[instance.layer];
-      if (!layer) throw new CutoverError('internal', `release ${number} has no layer ${instance.layer}`);
-      const probe = (): ReturnType<typeof run> => run(layer.health, instance.address, layer.health.timeout);
+      const settings = healthOf(release.spec, instance.layer);
+      const since = context.clock.monotonic();
+      const probe = (): Promise<{ ok: boolean; detail: string }> =>
+        settings.running === undefined
+          ? run(settings, instance.address, settings.timeout)
+          : Promise.resolve(hasRun(context.clock.monotonic() - since, settings.running));
       try {
-        await untilHealthy({ ...context, signal }, colour, instance, layer.health, probe);
+        await untilHealthy({ ...context, signal }, colour, instance, settings, probe);
       } catch (error) {
         others.abort(error);
         throw error;
@@ -47,6 +50,12 @@ export const health: Step<'health'> = {
 
   undo: nothingToUndo,
 };
+
+/** Health of what listens nowhere: that it ended is seen elsewhere. */
+const hasRun = (ms: number, leastMs: number): { ok: boolean; detail: string } => ({
+  ok: ms >= leastMs,
+  detail: `it has run for ${formatDuration(ms)}, expected ${formatDuration(leastMs)}`,
+});
 
 async function untilHealthy(
   context: StepContext,

@@ -70,7 +70,7 @@ function programs(spec: Spec, base: string): Finding[] {
   const wanted = new Map<string, string>();
   for (const [name, { command, health }] of Object.entries(layers)) {
     if (command[0] !== undefined) wanted.set(command[0], `layer ${name}`);
-    if (health.command?.[0] !== undefined) wanted.set(health.command[0], `health of ${name}`);
+    if (health?.command?.[0] !== undefined) wanted.set(health.command[0], `health of ${name}`);
   }
   for (const [program] of spec.release.build) if (program !== undefined) wanted.set(program, 'build');
   for (const { command } of spec.checks) if (command?.[0] !== undefined) wanted.set(command[0], 'a check');

@@ -107,7 +107,7 @@ describe('a Procfile', () => {
     });
     expect(Object.keys(spec.environments.layers)).toEqual(['web', 'worker', 'weird-name']);
     expect(layer(spec).command).toEqual(['node', 'server.js']);
-    expect(layer(spec, 'worker').health).toMatchObject({ command: ['true'] });
+    expect(layer(spec, 'worker').health).toMatchObject({ running: 2000 });
     expect(spec.release.build).toEqual([['npm', 'install', '--omit=dev']]);
     expect(notes).toContain('release: node migrate.js');
   });

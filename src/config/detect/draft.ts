@@ -63,7 +63,7 @@ function layerLines({ name, argv, variables = {}, health }: DraftLayer): string[
   if (health === 'none') {
     lines.push(
       '  health: # it listens nowhere; better: a command that says whether it works',
-      '    command: ["true"]',
+      '    running: 2s',
     );
   } else if (health === 'tcp') {
     lines.push(
