@@ -150,8 +150,9 @@ test('a follower gets every record once and in order, wherever it begins', async
   let text = '';
   const second = ask('POST', '/v1/services/shop/deployments', { by: 'bob', order });
   const decoder = new TextDecoder();
-  if (!response.body) throw new Error('no body');
-  const reader = response.body.getReader();
+  const body: ReadableStream<Uint8Array<ArrayBuffer>> | null = response.body;
+  if (!body) throw new Error('no body');
+  const reader = body.getReader();
   for (let ended = 0; ended < 2;) {
     const { value, done } = await reader.read();
     if (done) throw new Error('the events ended');
