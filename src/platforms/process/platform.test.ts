@@ -296,8 +296,12 @@ describe('process platform', () => {
     try {
       const path = join(home, 'environments/shop/blue/web-0.json');
       for (const pid of [stranger.pid, process.pid]) {
-        const record = JSON.parse(readFileSync(path, 'utf8')) as { process: { pid: number } };
-        writeFileSync(path, JSON.stringify({ ...record, process: { ...record.process, pid } }));
+        const record = JSON.parse(readFileSync(path, 'utf8')) as {
+          process: { pid: number; startTime: string };
+        };
+        // One clock tick (10 ms) earlier: on a quick machine the stranger starts in the same tick.
+        const startTime = String(Number(record.process.startTime) - 1);
+        writeFileSync(path, JSON.stringify({ ...record, process: { ...record.process, pid, startTime } }));
         platform = createProcessPlatform({ home, clock: systemClock });
         expect((await platform.inspect(blue)).map(({ state, pid: seen }) => ({ state, pid: seen }))).toEqual([
           { state: 'waiting-to-restart', pid: null },
