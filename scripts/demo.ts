@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -181,8 +181,7 @@ try {
 }
 title('Stop everything and clean up');
 try {
-  await cutover('down');
-  rmSync(home, { recursive: true, force: true });
+  await cutover('down', '--purge');
 } catch (error) {
   good = false;
   say(`${error instanceof Error ? error.message : String(error)}; what is left is in ${home}`);

@@ -90,8 +90,10 @@ export function makeProgram({ begin, end }: Running): Program {
   verb('down', 'Stop the controller, the proxy and all instances', [
     ['cutover down', 'stop everything, requests in flight first finished'],
     ['cutover down --keep-running', 'stop the controller alone; traffic flows on'],
+    ['cutover down --purge', 'stop everything and forget it: log, receipts and releases are removed'],
   ])
     .option('--keep-running', 'Leave the proxy and the instances as they are')
+    .option('--purge', 'Remove the home directory too, with all releases and the log')
     .addOption(byOption())
     .action(async (options: DownOptions, command: Command) => {
       end(await (await import('./verbs/down.ts')).down(told(command), options));

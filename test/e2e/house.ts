@@ -1,8 +1,9 @@
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { socketPath } from '../../src/config/home.ts';
+import { removeSealed } from '../../src/platforms/process/sealed-tree.ts';
 import type { Address } from '../../src/core/address.ts';
 import { ErrorRecord } from '../../src/core/errors.ts';
 import type { Source } from '../../src/core/release.ts';
@@ -193,6 +194,6 @@ export class House {
     if (!answers) await this.start();
     await this.ask('POST', '/v1/stop', { by: 'test', instances: true, proxy: true });
     await this.ended();
-    rmSync(this.home, { recursive: true, force: true });
+    await removeSealed(this.home);
   }
 }

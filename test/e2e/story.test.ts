@@ -61,7 +61,7 @@ class Folder {
   }
 
   async close(): Promise<void> {
-    await this.run('down');
+    await this.run('down', '--purge');
     rmSync(this.root, { recursive: true, force: true });
   }
 }
@@ -142,6 +142,13 @@ for (const [name, cutover] of [
       const log = readFileSync(join(folder.root, '.cutover', 'controller.log'), 'utf8');
       expect(log).toContain('stops, asked by');
       expect(existsSync(join(folder.root, '.cutover', 'controller.sock'))).toBe(false);
+    });
+
+    test('purged, it leaves nothing in the folder, sealed releases neither', async () => {
+      const { code, out } = await folder.run('down', '--purge');
+      expect(out).toContain('removed');
+      expect(code).toBe(0);
+      expect(existsSync(join(folder.root, '.cutover'))).toBe(false);
     });
   });
 }

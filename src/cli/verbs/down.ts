@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { CutoverError } from '../../core/errors.ts';
 import { socketPath } from '../../config/home.ts';
+import { removeSealed } from '../../platforms/process/sealed-tree.ts';
 import { connect, statusIfUp } from '../connect.ts';
 import { controllerSocket } from '../home.ts';
 import { answerJson, type Invocation } from '../invocation.ts';
@@ -8,6 +11,7 @@ import { whoAmI } from '../who.ts';
 
 export interface DownOptions {
   readonly keepRunning?: boolean;
+  readonly purge?: boolean;
   readonly by?: string;
 }
 
@@ -15,11 +19,45 @@ export interface DownOptions {
 const stopTimeoutMs = 180_000;
 const lookMs = 15;
 
-/** Stops controller, proxy and instances, or the controller alone, and waits until they are gone. Idempotent. */
+/**
+ * Stops controller, proxy and instances, or the controller alone, and waits until they are gone; then removes the home directory if
+ * that is wanted. Idempotent.
+ */
 export async function down(
   invocation: Invocation,
-  { keepRunning = false, by }: DownOptions,
+  { keepRunning = false, purge = false, by }: DownOptions,
 ): Promise<number> {
+  if (purge && keepRunning) {
+    throw new CutoverError(
+      'usage',
+      'expected either --purge or --keep-running, found both: what runs needs its home directory',
+    );
+  }
+  await stop(invocation, keepRunning, by);
+  if (!purge) return 0;
+  const { homeDirectory, json, output } = invocation;
+  const removed = await purgeHome(homeDirectory);
+  if (!json)
+    output.line(
+      removed ? `removed ${homeDirectory}: log, releases, everything` : `${homeDirectory} is gone already`,
+    );
+  return 0;
+}
+
+/** Removes a home directory, sealed releases and all. Throws `usage` for a directory that is none. */
+async function purgeHome(home: string): Promise<boolean> {
+  if (!existsSync(home)) return false;
+  if (!existsSync(join(home, 'log.db'))) {
+    throw new CutoverError(
+      'usage',
+      `expected ${home} to be a home directory of Cutover, found no log.db in it; it was left as it is`,
+    );
+  }
+  await removeSealed(home);
+  return true;
+}
+
+async function stop(invocation: Invocation, keepRunning: boolean, by: string | undefined): Promise<void> {
   const { homeDirectory, json, output, paint } = invocation;
   const client = connect(invocation);
   const status = await statusIfUp(client);
@@ -33,7 +71,7 @@ export async function down(
     }
     if (json) answerJson(invocation, { stopped: false });
     else output.line(`down already: no controller runs in ${homeDirectory}`);
-    return 0;
+    return;
   }
   const { pid } = status.controller;
   const begun = performance.now();
@@ -56,7 +94,6 @@ export async function down(
       : 'controller, proxy and instances are gone';
     output.line(`${paint.green('down:')} ${what} (${duration(tookMs)})`);
   }
-  return 0;
 }
 
 function runs(pid: number): boolean {

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, rename, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { CutoverError } from '../../core/errors.ts';
 import { openBoundary, type ActKind, type Boundary } from './boundary.ts';
+import { removeSealed } from './sealed-tree.ts';
 
 /** The system's code of a thrown error (`ENOENT`, …), if it has one. */
 export function systemCode(thrown: unknown): string | undefined {
@@ -113,24 +114,7 @@ export class Disk {
   /** Removes a directory and all in it, sealed or not. Never follows a symbolic link. Does nothing if it is gone. */
   removeTree(path: string): Promise<void> {
     return this.act('remove', path, 'removing', async () => {
-      await openUp(path);
-      await rm(path, { recursive: true, force: true });
+      await removeSealed(path);
     });
-  }
-}
-
-/** Gives the owner the right to remove what is in a sealed directory. */
-async function openUp(path: string): Promise<void> {
-  let stat;
-  try {
-    stat = await lstat(path);
-  } catch (thrown) {
-    if (isAbsent(thrown)) return;
-    throw thrown;
-  }
-  if (!stat.isDirectory()) return;
-  await chmod(path, 0o700);
-  for (const entry of await readdir(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) await openUp(join(path, entry.name));
   }
 }
