@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { mkdir, open, rename, unlink } from 'node:fs/promises';
+import { mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CutoverError } from '../../core/errors.ts';
 import { openBoundary, type ActKind, type Boundary } from './boundary.ts';
