@@ -1,6 +1,7 @@
 import type { Address } from './address.ts';
 import type { Colour } from './colour.ts';
 import { ready } from './environment.ts';
+import { sameLimits } from './limits.ts';
 import { addressesOf } from './placement.ts';
 import { releaseOf, type Service } from './service.ts';
 import { routedLayer } from './spec.ts';
@@ -23,7 +24,7 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
   const number = service.environments[live].release;
   const release = number === null ? undefined : releaseOf(service, number);
   if (!release) throw new Error(`${live} holds no release`);
-  const { listen, preview, previewHost } = release.spec.router;
+  const { listen, preview, previewHost, limits } = release.spec.router;
   return {
     service: service.name,
     epoch,
@@ -33,6 +34,7 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
     previewHost: previewHost ?? null,
     blue: side('blue'),
     green: side('green'),
+    limits,
   };
 }
 
@@ -49,6 +51,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
     listener(found.preview, expected.preview) &&
     found.previewHost === expected.previewHost &&
     side(found.blue, expected.blue) &&
-    side(found.green, expected.green)
+    side(found.green, expected.green) &&
+    sameLimits(found.limits, expected.limits)
   );
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AddressText } from './address.ts';
 import { Duration } from './duration.ts';
+import { Limits } from './limits.ts';
 
 const nameError = {
   error:
@@ -221,6 +222,9 @@ export const Spec = z
         layer: name
           .optional()
           .describe('The layer that gets the traffic. Default: `web`, or the only layer.'),
+        limits: Limits.default(Limits.parse({})).describe(
+          'What clients and instances may take, in bytes and time. See docs/limits.md.',
+        ),
       })
       .superRefine(({ listen, preview }, context) => {
         if (preview && listen.port !== 0 && preview.port === listen.port && preview.host === listen.host) {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Address } from './address.ts';
 import { Colour } from './colour.ts';
 import { combine, Histogram } from './latency.ts';
+import { RouteLimits } from './limits.ts';
 
 /** One environment as the router sees it: which release, and where its instances are. Empty: nothing is there. */
 export const RoutedSide = z.object({
@@ -23,6 +24,8 @@ export const Route = z.object({
   previewHost: z.string().nullable(),
   blue: RoutedSide,
   green: RoutedSide,
+  /** What is allowed to clients and instances; absent: the router's own defaults. */
+  limits: RouteLimits.optional(),
 });
 export type Route = z.infer<typeof Route>;
 
@@ -76,7 +79,7 @@ export const Counters = z.object({
   at: z.number(),
   blue: SideCounters,
   green: SideCounters,
-  /** Requests answered by the router itself because they were wrong, by status. */
+  /** Requests answered by the router itself because they were wrong, by status; `connections`: closed for too many of one address. */
   refused: perCause,
 });
 export type Counters = z.infer<typeof Counters>;

@@ -4,6 +4,7 @@ import { ascii } from '../http1/octets.ts';
 const reasons = {
   400: 'Bad Request',
   408: 'Request Timeout',
+  413: 'Content Too Large',
   414: 'URI Too Long',
   431: 'Request Header Fields Too Large',
   501: 'Not Implemented',

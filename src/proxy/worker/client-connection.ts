@@ -5,6 +5,7 @@ import { parseRequestHead } from '../http1/request-head.ts';
 import { type AnswerStatus, answer, isAnswerStatus } from './answer.ts';
 import { Exchange } from './exchange.ts';
 import { Outlet } from './outlet.ts';
+import type { Limits } from './limits.ts';
 import type { Plane } from './plane.ts';
 import type { Entry } from './routing.ts';
 
@@ -14,6 +15,8 @@ export interface ListeningPoint {
   /** The address as bytes: the host of an old client that names none. */
   readonly host: Uint8Array;
   entry: Entry | undefined;
+  /** Those of the entry, or the worker's own: for what comes before the service of a request is known. */
+  limits: Limits;
 }
 
 /** What the owner of a client's connection after the 101 hears. */
@@ -23,6 +26,8 @@ export interface ClientUser {
   onClientEnd(): void;
   onClientGone(clean: boolean): void;
   onDeadline(): void;
+  /** The time for the whole exchange is over. */
+  onOverdue(): void;
   /** A drain has reached its end: this one is not waited for. */
   onCut(): void;
 }
@@ -50,6 +55,10 @@ export class ClientConnection {
   ended = false;
   /** When `onDeadline` is due, on the plane's clock; 0: never. */
   deadline: number;
+  /** When the whole exchange has to be over, on the same clock; 0: never. */
+  until = 0;
+  /** The address under which it is counted; null if its service has no limit for one. */
+  private countedAs: string | null = null;
   readonly outlet = new Outlet();
   private stage: Stage = Stage.reading;
   private paused = false;
@@ -67,10 +76,24 @@ export class ClientConnection {
     private readonly socket: Socket<ClientConnection>,
   ) {
     this.idleSince = plane.tick();
-    this.deadline = this.idleSince + plane.limits.idleMs;
+    this.deadline = this.idleSince + point.limits.idleMs;
     this.exchange = new Exchange(plane, this);
     this.user = this.exchange;
     plane.clients.add(this);
+  }
+
+  /** Counts it for its client's address, and closes it if that has `most` already: the address asks for too much, not the request. */
+  countFor(most: number): void {
+    const { perClient } = this.plane;
+    const address = clientAddress(this.socket.remoteAddress);
+    const count = perClient.get(address) ?? 0;
+    if (count >= most) {
+      this.point.entry?.tally.refused('connections');
+      this.terminate();
+      return;
+    }
+    perClient.set(address, count + 1);
+    this.countedAs = address;
   }
 
   get isOpen(): boolean {
@@ -152,7 +175,7 @@ export class ClientConnection {
     this.bytes = null;
     this.from = this.to = 0;
     this.shut = !linger;
-    this.deadline = this.plane.coarse + this.plane.limits.bodyIdleMs;
+    this.deadline = this.plane.coarse + this.point.limits.bodyIdleMs;
     this.resume();
     if (this.outlet.empty) this.flushed();
   }
@@ -180,7 +203,7 @@ export class ClientConnection {
         const more = this.from < this.to;
         this.keep(chunk, 0, chunk.length);
         // A head that comes drop by drop is not read again for each drop, only when a line is whole or the limit is near.
-        if (more && this.to - this.from <= this.plane.limits.requestHead.targetBytes && !chunk.includes(LF))
+        if (more && this.to - this.from <= this.point.limits.requestHead.targetBytes && !chunk.includes(LF))
           return;
         this.read();
         return;
@@ -213,6 +236,11 @@ export class ClientConnection {
   sweep(now: number): void {
     if (this.stage === Stage.reading && this.plane.draining && this.from === this.to)
       if (now - this.idleSince >= this.plane.limits.drainIdleMs) return this.close();
+    if (this.until !== 0 && now >= this.until && this.stage === Stage.busy) {
+      this.until = 0;
+      this.user.onOverdue();
+      return;
+    }
     if (this.deadline === 0 || now < this.deadline) return;
     switch (this.stage) {
       case Stage.busy:
@@ -258,12 +286,12 @@ export class ClientConnection {
         this.from,
         this.to,
         plane.requestHead,
-        plane.limits.requestHead,
+        this.point.limits.requestHead,
       );
       if (read === 0) {
         if (!this.headBegun) {
           this.headBegun = true;
-          this.deadline = plane.tick() + plane.limits.headMs;
+          this.deadline = plane.tick() + this.point.limits.headMs;
         }
         break;
       }
@@ -282,7 +310,7 @@ export class ClientConnection {
 
   private hold(): void {
     const { plane } = this;
-    if (plane.waiting.size >= plane.limits.held) {
+    if (plane.waiting.size >= this.point.limits.held) {
       this.refuse(503);
       return;
     }
@@ -295,7 +323,7 @@ export class ClientConnection {
     this.user = this.exchange;
     if (this.from === this.to) this.bytes = null;
     this.idleSince = this.plane.coarse;
-    this.deadline = this.idleSince + this.plane.limits.idleMs;
+    this.deadline = this.idleSince + this.point.limits.idleMs;
   }
   private flushed(): void {
     if (this.shut || this.ended) this.close();
@@ -316,6 +344,12 @@ export class ClientConnection {
     this.from = this.to = 0;
     this.outlet.clear();
     const { plane } = this;
+    if (this.countedAs !== null) {
+      const left = plane.perClient.get(this.countedAs)! - 1;
+      if (left > 0) plane.perClient.set(this.countedAs, left);
+      else plane.perClient.delete(this.countedAs);
+      this.countedAs = null;
+    }
     plane.clients.delete(this);
     if (plane.clients.size === 0) plane.emptied();
   }

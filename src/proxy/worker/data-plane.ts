@@ -61,14 +61,23 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
     listen(listeners: readonly Listener[]): void {
       for (const { address, fd } of listeners) {
         const text = formatAddress(address);
-        const point: ListeningPoint = { address: text, host: ascii(text), entry: routing.entryOf(text) };
+        const entry = routing.entryOf(text);
+        const point: ListeningPoint = {
+          address: text,
+          host: ascii(text),
+          entry,
+          limits: entry?.limits ?? limits,
+        };
         points.push(point);
         sockets.push(accept(plane, point, fd));
       }
     },
     swap(table: Table): void {
       routing.install(table);
-      for (const point of points) point.entry = routing.entryOf(point.address);
+      for (const point of points) {
+        point.entry = routing.entryOf(point.address);
+        point.limits = point.entry?.limits ?? limits;
+      }
     },
     hold(): void {
       plane.holding = true;
@@ -111,6 +120,7 @@ function accept(plane: Plane, point: ListeningPoint, fd: number): SocketListener
   const socket: SocketHandler<ClientConnection> = {
     open(opened: Socket<ClientConnection>) {
       opened.data = new ClientConnection(plane, point, opened);
+      if (point.limits.clientConnections > 0) opened.data.countFor(point.limits.clientConnections);
     },
     data: onData,
     drain: onDrain,

@@ -1,5 +1,6 @@
 import type { FailureCause } from '../../core/traffic.ts';
 import { ChunkedBody } from '../http1/chunked-body.ts';
+import type { HeadLimits } from '../http1/limits.ts';
 import { isIdempotent, isSafe, Method, parseRequestHead } from '../http1/request-head.ts';
 import { Framing, parseResponseHead } from '../http1/response-head.ts';
 import { Persistence, writeRequestHead, writeResponseHead } from '../http1/rewrite.ts';
@@ -11,6 +12,9 @@ import type { Side } from './routing.ts';
 import { Tunnel } from './tunnel.ts';
 import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
 
+/** A head that was read before: whatever limit it was held to then, it is within it. */
+const readOnce: HeadLimits = { targetBytes: Infinity, headBytes: Infinity, fields: Infinity };
+
 /**
  * One request and its response. Each client connection has one and uses it again for each request, so that nothing is
  * allocated for a request. It belongs to the side, and so to the epoch, in which it began, until it ends in exactly one of:
@@ -21,6 +25,7 @@ export class Exchange implements ClientUser, UpstreamUser {
   private pool: InstancePool | null = null;
   private upstream: UpstreamConnection | null = null;
   private startedAt = 0;
+  private takenBefore = 0;
 
   // The request.
   private method: Method = Method.other;
@@ -30,6 +35,10 @@ export class Exchange implements ClientUser, UpstreamUser {
   private requestFraming: Framing = Framing.none;
   private requestLeft = 0;
   private requestDone = true;
+  /** How much of a chunked body may still come. */
+  private bodyLeft = Infinity;
+  /** Until when the client has time for its body, by what it has sent of it. */
+  private bodyUntil = 0;
   private requestChunks: ChunkedBody | null = null;
   /** The head as it came and what came with it of the body: kept until it cannot be sent again. */
   private request: Uint8Array | null = null;
@@ -63,6 +72,10 @@ export class Exchange implements ClientUser, UpstreamUser {
     const head = plane.requestHead;
     const bytes = client.bytes!;
     let end = head.end;
+    const entry = client.point.entry;
+    if (entry === undefined) return client.refuse(503);
+    const side = entry.sideOf(bytes, head);
+    const { limits } = side;
     this.requestDone = true;
     this.requestFraming = Framing.none;
     if (head.chunked) {
@@ -70,21 +83,22 @@ export class Exchange implements ClientUser, UpstreamUser {
       chunks.reset();
       end = chunks.feed(bytes, end, client.to);
       if (end < 0) return client.refuse(400);
+      if (end - head.end > limits.bodyBytes) return client.refuse(413);
+      this.bodyLeft = limits.bodyBytes - (end - head.end);
       this.requestFraming = Framing.chunked;
       this.requestDone = chunks.done;
     } else if (head.contentLength > 0) {
+      if (head.contentLength > limits.bodyBytes) return client.refuse(413);
+      this.bodyLeft = Infinity;
       const here = Math.min(client.to - end, head.contentLength);
       end += here;
       this.requestFraming = Framing.length;
       this.requestLeft = head.contentLength - here;
       this.requestDone = this.requestLeft === 0;
     }
-    const entry = client.point.entry;
-    if (entry === undefined) return client.refuse(503);
-
-    const side = entry.sideOf(bytes, head);
     this.side = side;
     this.startedAt = plane.tick();
+    client.until = limits.totalMs === 0 ? 0 : this.startedAt + limits.totalMs;
     this.method = head.method;
     this.oldClient = head.minor === 0;
     this.keepAlive = head.keepAlive;
@@ -114,7 +128,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     pool.inFlight++;
     const idle = reuse ? pool.take(!isIdempotent(this.method)) : undefined;
     if (idle === undefined) {
-      this.client.deadline = plane.coarse + plane.limits.connectMs;
+      this.client.deadline = plane.coarse + side!.limits.connectMs;
       this.upstream = new UpstreamConnection(plane, pool, this);
       return;
     }
@@ -124,12 +138,11 @@ export class Exchange implements ClientUser, UpstreamUser {
   }
 
   private send(headRead: boolean): void {
-    const { plane, client } = this;
+    const { plane, client, side } = this;
     const upstream = this.upstream!;
     const request = this.request!;
     const head = plane.requestHead;
-    if (!headRead)
-      parseRequestHead(request, this.requestFrom, this.requestTo, head, plane.limits.requestHead);
+    if (!headRead) parseRequestHead(request, this.requestFrom, this.requestTo, head, readOnce);
     const host = client.point.host;
     const lines =
       head.hostTo === 0
@@ -150,11 +163,12 @@ export class Exchange implements ClientUser, UpstreamUser {
     }
     if (this.requestDone) {
       if (!isIdempotent(this.method)) this.request = null;
-      client.deadline = plane.coarse + plane.limits.responseMs;
+      client.deadline = plane.coarse + side!.limits.responseMs;
       return;
     }
     this.request = null;
-    client.deadline = plane.coarse + plane.limits.bodyIdleMs;
+    this.bodyUntil = plane.coarse + side!.limits.bodyIdleMs;
+    client.deadline = this.bodyUntil;
     if (client.from < client.to) {
       const { bytes, from, to } = client;
       client.bytes = null;
@@ -175,15 +189,44 @@ export class Exchange implements ClientUser, UpstreamUser {
     } else {
       const chunks = this.requestChunks!;
       end = chunks.feed(bytes, from, to);
-      if (end < 0) return this.reject();
+      if (end < 0) return this.reject(400);
+      this.bodyLeft -= end - from;
+      if (this.bodyLeft < 0) return this.reject(413);
       this.requestDone = chunks.done;
     }
     this.side!.tally.bytesIn += end - from;
     const flowing = upstream.write(bytes, from, end, true);
-    if (!this.responseBegun || !this.requestDone)
-      client.deadline = plane.tick() + (this.requestDone ? plane.limits.responseMs : plane.limits.bodyIdleMs);
+    // Once the response has begun the two talk to each other, as slowly as they like.
+    if (!this.requestDone)
+      client.deadline = this.responseBegun
+        ? plane.tick() + this.side!.limits.bodyIdleMs
+        : this.bodyDeadline(end - from);
+    else if (!this.responseBegun) client.deadline = plane.tick() + this.side!.limits.responseMs;
     if (end < to) client.keep(bytes, end, to);
     if (!flowing && !this.requestDone) client.pause();
+  }
+
+  /** What `count` bytes of the body earn the client: `bodyIdleMs` from now, but in all no more than their rate allows. */
+  private bodyDeadline(count: number): number {
+    const { plane, side } = this;
+    const { bodyIdleMs, msPerByte } = side!.limits;
+    const now = plane.tick();
+    if (msPerByte === 0) return now + bodyIdleMs;
+    // A fast client saves nothing up: it would be spent on being slow later.
+    this.bodyUntil = Math.min(this.bodyUntil + count * msPerByte, now + bodyIdleMs);
+    return this.bodyUntil;
+  }
+
+  /** Whether the client took as much as it has to since it was last asked; then it is asked again after `bodyIdleMs`. */
+  private readsOn(): boolean {
+    const { client, plane } = this;
+    const { bodyIdleMs, msPerByte } = this.side!.limits;
+    const { taken } = client.outlet;
+    const since = taken - this.takenBefore;
+    this.takenBefore = taken;
+    if (since === 0 || (msPerByte !== 0 && since * msPerByte < bodyIdleMs)) return false;
+    client.deadline = plane.coarse + bodyIdleMs;
+    return true;
   }
 
   // The client.
@@ -199,7 +242,7 @@ export class Exchange implements ClientUser, UpstreamUser {
   onClientDrain(): void {
     if (this.responseDone) this.complete();
     else {
-      this.client.deadline = this.plane.tick() + this.plane.limits.bodyIdleMs;
+      this.client.deadline = this.plane.tick() + this.side!.limits.responseIdleMs;
       this.upstream?.resume();
     }
   }
@@ -216,11 +259,28 @@ export class Exchange implements ClientUser, UpstreamUser {
   onDeadline(): void {
     const { client } = this;
     if (!client.outlet.empty) {
-      // The client does not read: its own doing.
+      if (this.readsOn()) return;
+      // The client does not read, or hardly: its own doing.
       this.abandon();
       client.terminate();
     } else if (this.upstream !== null && !this.upstream.isOpen) this.onUpstreamRefused(504);
     else if (!this.requestDone && !this.responseBegun && this.upstream?.outlet.empty === true) {
+      this.abandon();
+      client.refuse(408);
+    } else this.fail('upstream-timeout', 504);
+  }
+
+  onOverdue(): void {
+    const { client, upstream } = this;
+    if (!client.outlet.empty) {
+      this.abandon();
+      client.terminate();
+    } else if (
+      !this.requestDone &&
+      !this.responseBegun &&
+      upstream?.isOpen === true &&
+      upstream.outlet.empty
+    ) {
       this.abandon();
       client.refuse(408);
     } else this.fail('upstream-timeout', 504);
@@ -248,7 +308,11 @@ export class Exchange implements ClientUser, UpstreamUser {
     this.attempt(false, true);
   }
   onUpstreamDrain(): void {
-    if (!this.requestDone) this.client.resume();
+    if (this.requestDone) return;
+    // The instance made the client wait: its time begins anew.
+    this.bodyUntil = this.plane.tick() + this.side!.limits.bodyIdleMs;
+    this.client.deadline = this.bodyUntil;
+    this.client.resume();
   }
   onUpstreamEnd(): void {
     if (this.responseBegun && this.responseFraming === Framing.untilClose && this.headSent)
@@ -307,7 +371,7 @@ export class Exchange implements ClientUser, UpstreamUser {
   private forwardInterim(bytes: Uint8Array, end: number): void {
     const { plane, client } = this;
     const head = plane.responseHead;
-    client.deadline = plane.tick() + plane.limits.responseMs;
+    client.deadline = plane.tick() + this.side!.limits.responseMs;
     if (this.oldClient) return;
     let flowing: boolean;
     if (head.plain) flowing = client.write(bytes, head.start, end, true);
@@ -409,11 +473,11 @@ export class Exchange implements ClientUser, UpstreamUser {
       this.responseWhole();
       return;
     }
-    client.deadline = plane.tick() + plane.limits.bodyIdleMs;
+    client.deadline = plane.tick() + this.side!.limits.responseIdleMs;
     if (this.unchunk) {
       (this.responseChunks ??= new ChunkedBody()).reset();
       this.forwardResponse(bytes, end);
-    } else if (!flowing) upstream.pause();
+    } else if (!flowing) this.waitForClient(upstream);
   }
 
   private forwardResponse(bytes: Uint8Array, from: number): void {
@@ -439,11 +503,17 @@ export class Exchange implements ClientUser, UpstreamUser {
     }
     if (!this.unchunk) flowing = client.write(bytes, from, to, true);
     this.side!.tally.bytesOut += to - from;
-    client.deadline = plane.tick() + plane.limits.bodyIdleMs;
+    client.deadline = plane.tick() + this.side!.limits.responseIdleMs;
     if (whole) {
       if (to < bytes.length) this.upstreamStays = false;
       this.responseWhole();
-    } else if (!flowing) this.upstream!.pause();
+    } else if (!flowing) this.waitForClient(this.upstream!);
+  }
+
+  /** The client does not take more: until it does, it is what is waited for. */
+  private waitForClient(upstream: UpstreamConnection): void {
+    this.client.deadline = this.plane.coarse + this.side!.limits.bodyIdleMs;
+    upstream.pause();
   }
 
   /** The instance has done its part: its connection rests in the pool, if nothing is left on it in either direction. */
@@ -453,7 +523,9 @@ export class Exchange implements ClientUser, UpstreamUser {
     if (this.requestDone && this.upstreamStays && !upstream.ended && upstream.outlet.empty)
       upstream.rest(this.idleSeconds);
     else upstream.destroy(!this.requestDone);
-    if (this.client.outlet.empty) this.complete();
+    const { client } = this;
+    if (client.outlet.empty) this.complete();
+    else client.deadline = this.plane.coarse + this.side!.limits.bodyIdleMs;
   }
 
   // The four ends.
@@ -480,12 +552,12 @@ export class Exchange implements ClientUser, UpstreamUser {
     client.next(keepAlive, this.requestDone);
   }
 
-  /** The client's body is not what its framing says. */
-  private reject(): void {
+  /** The client's body is not what its framing says, or longer than is allowed. */
+  private reject(status: 400 | 413): void {
     this.detach()?.destroy(true);
     this.leave();
     if (this.headSent) this.client.terminate();
-    else this.client.refuse(400);
+    else this.client.refuse(status);
   }
 
   private abandon(): void {

@@ -182,7 +182,7 @@ describe('an instance that', () => {
         await head(wire);
         wire.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart');
       },
-      { bodyIdleMs: 30 },
+      { responseIdleMs: 30 },
     );
     const client = await rig.connect();
     client.send(get());

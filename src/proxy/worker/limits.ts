@@ -1,3 +1,4 @@
+import type { RouteLimits } from '../../core/limits.ts';
 import { type HeadLimits, requestHeadLimits, responseHeadLimits } from '../http1/limits.ts';
 
 /** What a worker allows before it gives up on a peer. Times in milliseconds; each is kept to within `sweepMs`. */
@@ -10,10 +11,18 @@ export interface Limits {
   readonly headMs: number;
   /** Without a byte of a body, in either direction. A slow client is cut; a silent instance is a failure. */
   readonly bodyIdleMs: number;
+  /** The longest request body as it comes, in bytes: 413. `Infinity`: any. */
+  readonly bodyBytes: number;
+  /** Milliseconds that each byte of a body earns its client beyond the first `bodyIdleMs`. 0: each earns any time. */
+  readonly msPerByte: number;
+  /** From the whole head to the end of the response: 504. 0: any time. */
+  readonly totalMs: number;
   /** Until an instance has accepted a connection: then the next one is tried, or 504. */
   readonly connectMs: number;
-  /** From the whole request to the first byte of the response: 504. */
+  /** From the whole request to the head of the response: 504. */
   readonly responseMs: number;
+  /** Without a byte of a response that has begun. */
+  readonly responseIdleMs: number;
   /** How long a closed connection is still read, so that the client reads our answer before it sees a reset. */
   readonly lingerMs: number;
   /** How long an idle connection to an instance is kept; an instance that says `Keep-Alive: timeout` is believed. */
@@ -27,6 +36,8 @@ export interface Limits {
   readonly upstreamIdle: number;
   /** How long an instance that refused a connection is passed over while another one is there. */
   readonly avoidMs: number;
+  /** Connections of one client address in this worker; one more is closed at once. 0: any number. */
+  readonly clientConnections: number;
   /** Requests that wait at the barrier of a switch; the next one gets 503. */
   readonly held: number;
   /** What a client may send ahead of its turn before it is no longer read. */
@@ -42,15 +53,45 @@ export const defaultLimits: Limits = {
   idleMs: 75_000,
   headMs: 15_000,
   bodyIdleMs: 60_000,
+  bodyBytes: Infinity,
+  msPerByte: 1000 / 240,
+  totalMs: 0,
   connectMs: 5_000,
   responseMs: 60_000,
+  responseIdleMs: 60_000,
   lingerMs: 2_000,
   upstreamIdleMs: 15_000,
   freshMs: 1_000,
   upstreamIdle: 256,
   avoidMs: 1_000,
+  clientConnections: 0,
   held: 65_536,
   aheadBytes: 65_536,
   drainIdleMs: 1_000,
   sweepMs: 250,
 };
+
+/** What a route says in place of the worker's own. */
+export function limitsOf(own: Limits, route: RouteLimits | undefined): Limits {
+  if (route === undefined) return own;
+  const { requestHead } = own;
+  return {
+    ...own,
+    requestHead: {
+      targetBytes: route.target ?? requestHead.targetBytes,
+      headBytes: route.head ?? requestHead.headBytes,
+      fields: route.headers ?? requestHead.fields,
+    },
+    idleMs: route.idle ?? own.idleMs,
+    headMs: route.headTime ?? own.headMs,
+    bodyIdleMs: route.bodyIdle ?? own.bodyIdleMs,
+    bodyBytes: route.body === undefined ? own.bodyBytes : route.body || Infinity,
+    msPerByte: route.rate === undefined ? own.msPerByte : route.rate === 0 ? 0 : 1000 / route.rate,
+    totalMs: route.total ?? own.totalMs,
+    connectMs: route.connect ?? own.connectMs,
+    responseMs: route.response ?? own.responseMs,
+    responseIdleMs: route.responseIdle ?? own.responseIdleMs,
+    clientConnections: route.clientConnections ?? own.clientConnections,
+    held: route.queue ?? own.held,
+  };
+}

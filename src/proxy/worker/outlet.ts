@@ -8,6 +8,8 @@ export type Sink = Pick<Socket<unknown>, 'write'>;
  * reader on the other side is paused while anything waits, so that this holds a few chunks at most.
  */
 export class Outlet {
+  /** Bytes that were taken after they had to wait; only grows. */
+  taken = 0;
   private first: Uint8Array | null = null;
   private from = 0;
   private to = 0;
@@ -49,6 +51,7 @@ export class Outlet {
         return true;
       }
       this.from += taken;
+      this.taken += taken;
       if (this.from < this.to) return false;
       const next = this.rest?.shift();
       if (next === undefined) {

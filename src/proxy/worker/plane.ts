@@ -5,6 +5,10 @@ import type { ClientConnection } from './client-connection.ts';
 import type { Limits } from './limits.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
+/** Twice the host goes into the added lines. */
+const roomFor = ({ requestHead, responseHead }: Limits): number =>
+  Math.max(3 * requestHead.headBytes, responseHead.headBytes) + 2 * headGrowth;
+
 /** What all connections of one worker share: the limits, the clock, and the buffers that a synchronous piece of work may use. */
 export class Plane {
   holding = false;
@@ -14,10 +18,13 @@ export class Plane {
   readonly clients = new Set<ClientConnection>();
   readonly upstreams = new Set<UpstreamConnection>();
   /** The head that was read last. Valid until the next one is read: nothing may keep it across an event. */
-  readonly requestHead: RequestHead;
+  requestHead: RequestHead;
   readonly responseHead: ResponseHead;
   /** Room for one rewritten head and, if it is short, the body that came with it. */
-  readonly scratch: Uint8Array;
+  scratch: Uint8Array;
+  private fields: number;
+  /** Connections by client address, for addresses that have a limit. */
+  readonly perClient = new Map<string, number>();
   /** Milliseconds, as of the last event that asked the clock; for deadlines, which need no more. */
   coarse: number;
 
@@ -32,10 +39,19 @@ export class Plane {
   ) {
     this.requestHead = new RequestHead(limits.requestHead);
     this.responseHead = new ResponseHead(limits.responseHead);
-    // Twice the host goes into the added lines.
-    const head = Math.max(3 * limits.requestHead.headBytes, limits.responseHead.headBytes) + 2 * headGrowth;
-    this.scratch = new Uint8Array(Math.max(head, 131_072));
+    this.fields = limits.requestHead.fields;
+    this.scratch = new Uint8Array(Math.max(roomFor(limits), 131_072));
     this.coarse = now();
+  }
+
+  /** Makes room for heads of a route that allows more than those before it; between two events, when nothing is in the buffers. */
+  fit(limits: Limits): void {
+    if (limits.requestHead.fields > this.fields) {
+      this.fields = limits.requestHead.fields;
+      this.requestHead = new RequestHead(limits.requestHead);
+    }
+    const room = roomFor(limits);
+    if (room > this.scratch.length) this.scratch = new Uint8Array(room);
   }
 
   tick(): number {

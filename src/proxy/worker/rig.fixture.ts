@@ -240,6 +240,7 @@ export class Rig implements AsyncDisposable {
     epoch?: number;
     release?: number;
     previewHost?: string;
+    limits?: Route['limits'];
   }): void {
     const route: Route = {
       service: 'shop',
@@ -250,6 +251,7 @@ export class Rig implements AsyncDisposable {
       previewHost: sides.previewHost ?? null,
       blue: { release: sides.release ?? 1, instances: [...(sides.blue ?? [])] },
       green: { release: 2, instances: [...(sides.green ?? [])] },
+      limits: sides.limits,
     };
     this.plane.swap({ version: ++this.version, routes: [route] });
   }

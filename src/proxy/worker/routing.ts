@@ -5,6 +5,7 @@ import type { Table } from '../data-plane.ts';
 import { ascii, sameInAnyCase } from '../http1/octets.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { InstancePool } from './instance-pool.ts';
+import { type Limits, limitsOf } from './limits.ts';
 import type { Plane } from './plane.ts';
 import { ServiceTally, type SideTally } from './tally.ts';
 
@@ -19,6 +20,7 @@ export class Side {
     readonly colour: Colour,
     readonly tally: SideTally,
     readonly pools: readonly InstancePool[],
+    readonly limits: Limits,
   ) {}
 
   /**
@@ -52,6 +54,8 @@ export class Entry {
     private readonly beside: Side,
     private readonly preview: boolean,
     private readonly previewHost: Uint8Array | null,
+    /** For what comes before the service of a request is known. */
+    readonly limits: Limits,
   ) {}
 
   /** The side for a request: the one that is not live for the preview address or host, else the live one. */
@@ -86,11 +90,13 @@ export class Routing {
     const entries = new Map<string, Entry>();
     const sides = this.sides.filter((side) => side.inFlight > 0);
     for (const route of table.routes) {
+      const limits = limitsOf(this.plane.limits, route.limits);
+      this.plane.fit(limits);
       let tally = this.tallies.get(route.service);
       if (tally === undefined) this.tallies.set(route.service, (tally = new ServiceTally()));
       const side = {
-        blue: this.sideOf(route, 'blue', tally, pools),
-        green: this.sideOf(route, 'green', tally, pools),
+        blue: this.sideOf(route, 'blue', tally, pools, limits),
+        green: this.sideOf(route, 'green', tally, pools, limits),
       };
       sides.push(side.blue, side.green);
       const live = side[route.live];
@@ -98,10 +104,10 @@ export class Routing {
       const host = route.previewHost === null ? null : ascii(route.previewHost);
       // One route for each address: the first that names it.
       const listen = formatAddress(route.listen);
-      if (!entries.has(listen)) entries.set(listen, new Entry(tally, live, beside, false, host));
+      if (!entries.has(listen)) entries.set(listen, new Entry(tally, live, beside, false, host, limits));
       const preview = route.preview === null ? null : formatAddress(route.preview);
       if (preview !== null && !entries.has(preview))
-        entries.set(preview, new Entry(tally, live, beside, true, host));
+        entries.set(preview, new Entry(tally, live, beside, true, host, limits));
     }
     for (const [key, pool] of this.pools) if (!pools.has(key)) pool.retire();
     this.pools = pools;
@@ -109,7 +115,13 @@ export class Routing {
     this.sides = sides;
   }
 
-  private sideOf(route: Route, colour: Colour, tally: ServiceTally, pools: Map<string, InstancePool>): Side {
+  private sideOf(
+    route: Route,
+    colour: Colour,
+    tally: ServiceTally,
+    pools: Map<string, InstancePool>,
+    limits: Limits,
+  ): Side {
     const { release, instances } = route[colour];
     const own = instances.map((address) => {
       // The release is part of the name: at the same address, another release is another program.
@@ -118,7 +130,7 @@ export class Routing {
       pools.set(key, pool);
       return pool;
     });
-    return new Side(route.service, route.epoch, colour, tally[colour], own);
+    return new Side(route.service, route.epoch, colour, tally[colour], own, limits);
   }
 
   entryOf(address: string): Entry | undefined {

@@ -69,7 +69,7 @@ const moody =
 for (const seed of [1, 2, 3, 4])
   test(`in a storm of broken instances, leaving clients and switches every request has exactly one end (seed ${seed})`, async () => {
     const next = random(seed);
-    await using rig = await Rig.start({ responseMs: 1000, bodyIdleMs: 1000 });
+    await using rig = await Rig.start({ responseMs: 1000, bodyIdleMs: 1000, responseIdleMs: 1000 });
     const origins = Array.from({ length: 4 }, () => rig.origin(moody(next)));
     const [a, b, c, d] = origins.map(({ address }) => address);
     const table = (epoch: number): void =>

@@ -58,8 +58,9 @@ export class SideTally {
 export class ServiceTally {
   readonly blue = new SideTally();
   readonly green = new SideTally();
-  private readonly refusals = new Map<number, number>();
-  refused(status: number): void {
+  private readonly refusals = new Map<number | 'connections', number>();
+  /** By the status of the answer, or `connections` for one that its client's address had no more room for. */
+  refused(status: number | 'connections'): void {
     this.refusals.set(status, (this.refusals.get(status) ?? 0) + 1);
   }
   counters(at: number): {

@@ -23,6 +23,7 @@ export class Tunnel implements ClientUser, UpstreamUser {
     upstream.user = this;
     client.handTo(this);
     client.deadline = 0;
+    client.until = 0;
     // Nobody times a tunnel; a peer that vanished is found by the kernel's probes.
     client.keepAlive();
     upstream.keepAlive();
@@ -78,6 +79,7 @@ export class Tunnel implements ClientUser, UpstreamUser {
   onUpstreamOpen(): void {}
   onUpstreamRefused(): void {}
   onDeadline(): void {}
+  onOverdue(): void {}
   onCut(): void {
     this.end(true);
   }
