@@ -42,6 +42,27 @@ export interface LogLine {
   readonly layer: string;
   readonly index: number;
   readonly text: string;
+  /** Its end is not written yet: it comes once more, as far as it then is. Never in an answer to `after`. */
+  readonly unfinished?: true;
+}
+
+export interface LogQuery {
+  /** At most so many of each instance. */
+  readonly lines: number;
+  readonly layer?: string | undefined;
+  /** `next` of an earlier answer; else the last lines are given. */
+  readonly after?: string | undefined;
+}
+
+export interface Logs {
+  /** That runs, or ran last, and whose lines these are; null if none ever did. */
+  readonly release: number | null;
+  /** Instance by instance, oldest first. */
+  readonly lines: readonly LogLine[];
+  /** Ask with it for what comes after these lines. Opaque; letters, digits and `-._~`, at most 12 KiB. */
+  readonly next: string;
+  /** Whether more has been written already than these lines. */
+  readonly more: boolean;
 }
 
 /**
@@ -70,8 +91,13 @@ export interface Platform {
    * slow, so it is not part of what `inspect` tells.
    */
   listening(environment: EnvironmentRef, layer: string, index: number): Promise<readonly Address[]>;
-  /** The last lines of the logs, oldest first, at most `lines` of each instance, of the release that runs or ran last. */
-  tail(environment: EnvironmentRef, lines: number, layer?: string): Promise<readonly LogLine[]>;
+  /**
+   * What the instances wrote. Without `after`: the last lines of each in the run that goes on or went on last, also when all is stopped.
+   * With `after`: the first lines that came behind, each whole line once and in its order, whatever happened since: rotation, crash and
+   * restart of an instance or of the caller, another release in this environment. An instance that the cursor does not know of gives all of its run.
+   * Lines that are no longer kept are skipped. A text that is no cursor is `request-invalid`.
+   */
+  logs(environment: EnvironmentRef, query: LogQuery): Promise<Logs>;
   /** Removes shipped releases other than these. Never one that an instance runs from. Returns the numbers that were removed. */
   prune(service: string, keep: readonly number[]): Promise<readonly number[]>;
   /** What a check or a hook gets in its environment for this release here, files of secrets read. */

@@ -7,7 +7,7 @@ import type { EventRecord } from '../core/event.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
 import { Source } from '../core/release.ts';
 import type { Verdict } from '../core/verdict.ts';
-import type { InstanceStatus, LogLine } from '../ports/platform.ts';
+import type { InstanceStatus, Logs } from '../ports/platform.ts';
 
 /**
  * The HTTP API of the controller, over its unix socket. Requests are parsed by these schemas; answers have these types, as JSON.
@@ -22,7 +22,7 @@ import type { InstanceStatus, LogLine } from '../ports/platform.ts';
  *   POST /v1/services/:service/abort                 ByRequest → 202 DeploymentView
  *   GET  /v1/services/:service/deployments           DeploymentView[], newest first (?limit=, 1000 at most)
  *   GET  /v1/services/:service/deployments/:id       DeploymentView
- *   GET  /v1/services/:service/logs                  LogsView (?lines=&layer=&environment=)
+ *   GET  /v1/services/:service/logs                  LogsView (?lines=&layer=&environment=&after=NEXT)
  *   GET  /v1/services/:service/events                server-sent events (?after=VERSION): `record` (EventRecord) and `progress` (Progress)
  *   POST /v1/stop                                    StopRequest → 202; the controller ends, its proxy and instances too if asked
  */
@@ -154,10 +154,9 @@ export interface SwitchedView {
   readonly verdict: Verdict | null;
 }
 
-export interface LogsView {
+/** With `?after=`: what came behind the answer whose `next` that was, each whole line once. The contract is that of `Platform.logs`. */
+export interface LogsView extends Logs {
   readonly environment: Colour;
-  readonly release: number | null;
-  readonly lines: readonly LogLine[];
 }
 
 export type EventMessage =

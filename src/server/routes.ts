@@ -157,11 +157,9 @@ export const routes: readonly Route[] = [
       const colour =
         parsed(Colour.optional(), query.get('environment') ?? undefined) ?? service.live ?? 'blue';
       const layer = query.get('layer') ?? undefined;
-      const view: LogsView = {
-        environment: colour,
-        release: service.environments[colour].release,
-        lines: await engine.platformOf(name).tail({ service: name, colour }, lines, layer),
-      };
+      const after = query.get('after') ?? undefined;
+      const logs = await engine.platformOf(name).logs({ service: name, colour }, { lines, layer, after });
+      const view: LogsView = { environment: colour, ...logs };
       return json(view);
     },
   },

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { systemClock } from '../clocks/system.ts';
 import type { EventRecord } from '../core/event.ts';
 import { Engine } from '../engine/engine.ts';
-import { createMemoryPlatform } from '../platforms/memory/platform.ts';
+import { createMemoryPlatform, type MemoryPlatform } from '../platforms/memory/platform.ts';
 import { MemoryRouter } from '../routers/memory/memory-router.ts';
 import { memoryStore } from '../stores/memory/store.ts';
-import type { DeploymentView, PlanView, ServiceView, StatusView } from './api.ts';
+import type { DeploymentView, LogsView, PlanView, ServiceView, StatusView } from './api.ts';
 import { serve, type Server } from './server.ts';
 
 const spec = {
@@ -24,6 +24,7 @@ let socket: string;
 let engine: Engine;
 let server: Server;
 let stops: unknown[];
+let platform: MemoryPlatform;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'cutover server '));
@@ -31,12 +32,13 @@ beforeEach(async () => {
   const store = memoryStore();
   const lease = await store.acquireLease('controller', 'test', 1e9, systemClock.now());
   if (!lease) throw new Error('no lease');
-  const platform = createMemoryPlatform({ clock: systemClock });
+  platform = createMemoryPlatform({ clock: systemClock });
   const router = new MemoryRouter();
   engine = new Engine({
     store,
     clock: systemClock,
-    checker: { run: () => Promise.resolve({ ok: true, detail: 'ok', ms: 0 }) },
+    // Instances are healthy, and no command succeeds.
+    checker: { run: ({ command }) => Promise.resolve({ ok: !command, detail: 'looked', ms: 0 }) },
     platform: () => platform,
     router: () => router,
     lease: () => lease,
@@ -140,6 +142,30 @@ describe('what is wrong is answered with a code, and nothing happens', () => {
     });
     expect(response.status).toBe(413);
   });
+});
+
+test('logs are followed by their cursor, also of an environment whose release was taken back', async () => {
+  await deployed();
+  const logs = async (query: string): Promise<LogsView> =>
+    (await ask('GET', `/v1/services/shop/logs?${query}`)).body as LogsView;
+  const first = await logs('lines=10');
+  expect(first).toMatchObject({ environment: 'blue', release: 1, more: false });
+  expect(first.lines.map(({ text }) => text)).toEqual(['[cutover] release 1 starts']);
+  expect(await logs(`after=${first.next}`)).toEqual({ ...first, lines: [] });
+  platform.crash({ service: 'shop', colour: 'blue' }, 'web', 0, 'exit code 3');
+  const after = await logs(`environment=blue&after=${first.next}`);
+  expect(after.lines.map(({ text }) => text)).toEqual(['[cutover] ended: exit code 3']);
+  const { body } = await ask('POST', '/v1/services/shop/deployments', {
+    by: 'ann',
+    order: { ...order, version: 'v2', spec: { ...spec, checks: [{ command: ['false'] }] } },
+  });
+  await engine.ended('shop', (body as DeploymentView).id);
+  expect(((await ask('GET', '/v1/services/shop')).body as ServiceView).environments.green.release).toBeNull();
+  const failed = await logs('environment=green');
+  expect(failed).toMatchObject({ environment: 'green', release: 2 });
+  expect(failed.lines.map(({ text }) => text)).toEqual(['[cutover] release 2 starts']);
+  const refused = await ask('GET', '/v1/services/shop/logs?after=../x');
+  expect(refused).toMatchObject({ status: 400, body: { error: { code: 'request-invalid' } } });
 });
 
 test('a follower gets every record once and in order, wherever it begins', async () => {

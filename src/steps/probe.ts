@@ -49,7 +49,7 @@ export async function logTail(
   colour: Colour,
   layer?: string,
 ): Promise<{ log: string[] }> {
-  const lines = await context.platform.tail(context.environment(colour), tailLines, layer);
+  const { lines } = await context.platform.logs(context.environment(colour), { lines: tailLines, layer });
   return { log: lines.map((line) => `${instanceName(line)} | ${line.text}`) };
 }
 

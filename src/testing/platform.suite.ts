@@ -238,16 +238,84 @@ export function platformSuite(name: string, makeHarness: () => Promise<PlatformH
       await harness.platform.ship('shop', harness.release(2));
       await harness.platform.start(blue, harness.release(2), placement);
       await harness.platform.stop(blue);
-      const lines = await harness.platform.tail(blue, 50);
+      const { lines, release } = await harness.platform.logs(blue, { lines: 50 });
+      expect(release).toBe(2);
       const texts = lines.map((line) => line.text).join('\n');
       expect(texts).toContain('release 2');
       expect(texts).not.toContain('release 1');
       expect(new Set(lines.map(({ layer, index }) => `${layer}-${index}`))).toEqual(
         new Set(['web-0', 'web-1', 'worker-0']),
       );
-      expect(await harness.platform.tail(blue, 1, 'worker')).toHaveLength(1);
-      expect(await harness.platform.tail(blue, 0)).toEqual([]);
-      expect(await harness.platform.tail(green, 10)).toEqual([]);
+      expect((await harness.platform.logs(blue, { lines: 1, layer: 'worker' })).lines).toHaveLength(1);
+      expect((await harness.platform.logs(blue, { lines: 0 })).lines).toEqual([]);
+      expect(await harness.platform.logs(green, { lines: 10 })).toMatchObject({ release: null, lines: [] });
+      await harness.reopen();
+      expect((await harness.platform.logs(blue, { lines: 50 })).lines).toEqual(lines);
+    });
+
+    test('gives a follower every line once, in order, over crashes, restarts of the caller and releases', async () => {
+      const placement = await harness.platform.place(blue, harness.release(1), null);
+      let { next } = await harness.platform.logs(blue, { lines: 10, layer: 'worker' });
+      const seen: string[] = [];
+      const follow = async (lines: number): Promise<void> => {
+        for (let more = true; more;) {
+          const logs = await harness.platform.logs(blue, { lines, layer: 'worker', after: next });
+          expect(logs.lines.length).toBeLessThanOrEqual(lines);
+          seen.push(...logs.lines.map(({ text }) => text));
+          ({ next, more } = logs);
+        }
+      };
+      await harness.platform.ship('shop', harness.release(1));
+      await harness.platform.start(blue, harness.release(1), placement);
+      await follow(1);
+      const worker = (await harness.platform.inspect(blue)).find(({ layer }) => layer === 'worker');
+      if (!worker) throw new Error('nothing was started');
+      harness.crash(blue, worker);
+      await until(async () => {
+        await follow(1);
+        return seen.some((text) => text.includes('starts again'));
+      }, 'the restart in the log');
+      await harness.reopen();
+      await follow(100);
+      await harness.platform.ship('shop', harness.release(2));
+      await harness.platform.start(blue, harness.release(2), placement);
+      await follow(2);
+      await harness.platform.stop(blue);
+      await follow(100);
+      const ours = seen.flatMap(
+        (text) => /\[cutover\].* (release \d|ended)(?:.*(starts again|starts))?/.exec(text) ?? [],
+      );
+      expect(ours.filter((_, n) => n % 3 !== 0).join(' ')).toBe(
+        'release 1 starts ended  release 1 starts again release 2 starts',
+      );
+      const all = await harness.platform.logs(blue, { lines: 100, layer: 'worker' });
+      expect(seen.slice(-all.lines.length)).toEqual(all.lines.map(({ text }) => text));
+      expect(all.next).toBe(next);
+    });
+
+    test('gives a follower nothing before something is written, and all of an instance that the cursor does not know', async () => {
+      const { next } = await harness.platform.logs(blue, { lines: 10 });
+      expect((await harness.platform.logs(blue, { lines: 10, after: next })).lines).toEqual([]);
+      await bringUp(blue, harness.release(1));
+      await harness.platform.stop(blue);
+      const all = await harness.platform.logs(blue, { lines: 100 });
+      expect((await harness.platform.logs(blue, { lines: 100, after: next })).lines).toEqual(all.lines);
+      expect(await harness.platform.logs(blue, { lines: 100, after: all.next })).toEqual({
+        ...all,
+        lines: [],
+      });
+    });
+
+    test.each([
+      '',
+      '2',
+      '../../etc/passwd',
+      '1~../x.a_0',
+      '1~web.a_-1',
+      '1~web.a_0~web.a_0',
+      `1${'~'.repeat(20_000)}`,
+    ])('refuses %p as a cursor', async (after) => {
+      expect(await codeOf(harness.platform.logs(blue, { lines: 1, after }))).toBe('request-invalid');
     });
 
     test('prunes all but what is to be kept and what runs', async () => {

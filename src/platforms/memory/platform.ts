@@ -5,9 +5,10 @@ import { addressesOf, type Placement } from '../../core/placement.ts';
 import type { Release } from '../../core/release.ts';
 import { routedLayer } from '../../core/spec.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { EnvironmentRef, InstanceStatus, LogLine, Platform, Shipped } from '../../ports/platform.ts';
+import type { EnvironmentRef, InstanceStatus, Logs, Platform, Shipped } from '../../ports/platform.ts';
 import { afterCrash } from '../backoff.ts';
 import { choosePlacement } from '../choose-placement.ts';
+import { formatLogCursor, parseLogCursor } from '../log-cursor.ts';
 
 /** The calls of the port that can be made to fail. */
 export type PlatformCall = Exclude<keyof Platform, 'capabilities'>;
@@ -27,7 +28,13 @@ interface MemoryInstance {
   restarts: number;
   inRow: number;
   lastExit: string | null;
-  readonly log: string[];
+  readonly log: MemoryLog;
+}
+
+/** Goes on from run to run. */
+interface MemoryLog {
+  readonly lines: string[];
+  runStart: number;
 }
 
 interface MemoryEnvironment {
@@ -42,6 +49,7 @@ export class MemoryWorld {
   readonly shipped = new Map<string, Map<number, Shipped>>();
   readonly environments = new Map<string, MemoryEnvironment>();
   readonly placed = new Map<string, Placement>();
+  readonly logs = new Map<string, MemoryLog>();
   nextPid = 1000;
 }
 
@@ -87,6 +95,13 @@ export function createMemoryPlatform({
     if (!shipped) world.shipped.set(service, (shipped = new Map<number, Shipped>()));
     return shipped;
   };
+  const newRun = (ref: EnvironmentRef, layer: string, index: number): MemoryLog => {
+    const key = `${keyOf(ref)}/${layer}/${index}`;
+    const log = world.logs.get(key) ?? { lines: [], runStart: 0 };
+    log.runStart = log.lines.length;
+    world.logs.set(key, log);
+    return log;
+  };
   const find = (ref: EnvironmentRef, layer: string, index: number): MemoryInstance => {
     const instance = world.environments
       .get(keyOf(ref))
@@ -100,7 +115,7 @@ export function createMemoryPlatform({
   const bringUp = (environment: MemoryEnvironment, instance: MemoryInstance, isRestart: boolean): void => {
     instance.process = { pid: world.nextPid++, startedAt: clock.now() };
     if (isRestart) instance.restarts++;
-    instance.log.push(
+    instance.log.lines.push(
       `[cutover] release ${environment.release.number} ${isRestart ? 'starts again' : 'starts'}`,
     );
   };
@@ -202,7 +217,8 @@ export function createMemoryPlatform({
           if (environment) environment.isStopped = true;
           const instances = Object.keys(release.spec.environments.layers).flatMap((layer) =>
             addressesOf(placement, layer).map((address, index): MemoryInstance => {
-              return { layer, index, address, process: null, restarts: 0, inRow: 0, lastExit: null, log: [] };
+              const log = newRun(ref, layer, index);
+              return { layer, index, address, process: null, restarts: 0, inRow: 0, lastExit: null, log };
             }),
           );
           environment = { release, placement, instances, isStopped: false };
@@ -247,18 +263,27 @@ export function createMemoryPlatform({
           .map(({ address }) => address);
       }),
 
-    tail: (ref, lines, layer) =>
-      around('tail', keyOf(ref), (): readonly LogLine[] =>
-        (world.environments.get(keyOf(ref))?.instances ?? [])
-          .filter((instance) => layer === undefined || instance.layer === layer)
-          .flatMap((instance) =>
-            (lines > 0 ? instance.log.slice(-lines) : []).map((text) => ({
-              layer: instance.layer,
-              index: instance.index,
-              text,
-            })),
-          ),
-      ),
+    logs: (ref, { lines, layer: wanted, after }) =>
+      around('logs', keyOf(ref), (): Logs => {
+        const cursor = after === undefined ? null : parseLogCursor(after);
+        const environment = world.environments.get(keyOf(ref));
+        const parts = (environment?.instances ?? [])
+          .filter(({ layer }) => wanted === undefined || layer === wanted)
+          .map(({ layer, index, log: { lines: all, runStart } }) => {
+            const from = cursor
+              ? Math.min(cursor.get(layer)?.[index]?.at ?? runStart, all.length)
+              : Math.max(runStart, all.length - lines);
+            const texts = all.slice(from, from + lines);
+            const at = from + texts.length;
+            return { layer, index, texts, next: { id: 'memory', at }, hasMore: at < all.length };
+          });
+        return {
+          release: environment?.release.number ?? null,
+          lines: parts.flatMap(({ layer, index, texts }) => texts.map((text) => ({ layer, index, text }))),
+          next: formatLogCursor(parts),
+          more: parts.some(({ hasMore }) => hasMore),
+        };
+      }),
 
     prune: (service, keep) =>
       around('prune', service, () => {
@@ -324,12 +349,12 @@ export function createMemoryPlatform({
       const ranMs = clock.now() - instance.process.startedAt;
       instance.process = null;
       instance.lastExit = exit;
-      instance.log.push(`[cutover] ended: ${exit}`);
+      instance.log.lines.push(`[cutover] ended: ${exit}`);
       if (isWatching && !closing.signal.aborted) void restartLater(environment, instance, ranMs);
     },
 
     write(ref, layer, index, text) {
-      find(ref, layer, index).log.push(text);
+      find(ref, layer, index).log.lines.push(text);
     },
   };
 }

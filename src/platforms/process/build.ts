@@ -5,7 +5,8 @@ import type { Clock } from '../../ports/clock.ts';
 import { Crew } from './crew.ts';
 import { diskError, type Disk } from './disk.ts';
 import { endCrew } from './ending.ts';
-import { InstanceLog, lastLines } from './log.ts';
+import { lastLines } from './log-lines.ts';
+import { InstanceLog } from './log.ts';
 import { tagVariable, type ProcessTable } from './process-table.ts';
 import { resolveProgram } from './program.ts';
 import type { Variables } from './variables.ts';
@@ -37,7 +38,7 @@ export interface Build {
 export async function runBuild(build: Build): Promise<void> {
   if (build.commands.length === 0) return;
   await rm(build.logPath, { force: true });
-  const log = new InstanceLog(build.logPath, { maxBytes: Number.MAX_SAFE_INTEGER, files: 1 }, build.disk);
+  const log = new InstanceLog(build.logPath, build.disk);
   for (const [index, command] of build.commands.entries()) {
     build.signal?.throwIfAborted();
     const exit = await runOne(build, log, index, command);

@@ -1,11 +1,13 @@
 import type { Address } from '../../core/address.ts';
 import type { Placement } from '../../core/placement.ts';
 import type { Release } from '../../core/release.ts';
-import type { EnvironmentRef, InstanceStatus, LogLine } from '../../ports/platform.ts';
+import type { EnvironmentRef, InstanceStatus, Logs, LogQuery } from '../../ports/platform.ts';
+import { formatLogCursor, parseLogCursor } from '../log-cursor.ts';
 import { Turn } from '../turn.ts';
 import { Crew } from './crew.ts';
 import { endCrew } from './ending.ts';
 import { Instance, type Surroundings } from './instance.ts';
+import { InstanceLog } from './log.ts';
 import type { ProcessSeen } from './process-table.ts';
 import { readRecord, RunRecord, writeRecord, type ProcessIdentity, type Run } from './record.ts';
 import { isSameRun, planRun } from './run.ts';
@@ -14,7 +16,7 @@ const remedy =
   'Remove the file and stop the environment: what runs is found by its tag (Linux). Then deploy again.';
 
 /**
- * One environment: what it is to run, and its instances. What changes it happens one at a time; `inspect` and `tail` never
+ * One environment: what it is to run, and its instances. What changes it happens one at a time; `inspect` and `logs` never
  * wait. The record of the run is written before its first process is started and marked `stopping` before the first is
  * ended, so that after a crash at any point it says which processes are meant to be there.
  */
@@ -22,6 +24,8 @@ export class Environment {
   readonly #turn = new Turn();
   #record: RunRecord | null = null;
   #instances: readonly Instance[] = [];
+  /** One for each path, whatever run its instance is of: two would not know of each other's rotations. */
+  readonly #logs = new Map<string, InstanceLog>();
   #loading: Promise<void> | undefined;
   /** Whether instances that end are started again by us. */
   #isWatched = false;
@@ -103,18 +107,30 @@ export class Environment {
     return table.listening(own.map((member) => member.pid));
   }
 
-  async tail(lines: number, layer?: string): Promise<readonly LogLine[]> {
+  async logs({ lines, layer, after }: LogQuery): Promise<Logs> {
+    const cursor = after === undefined ? null : parseLogCursor(after);
     await this.#load();
-    const wanted = this.#instances.filter(
-      (instance) => layer === undefined || instance.layer.layer === layer,
+    const parts = await Promise.all(
+      this.#instances
+        .filter((instance) => layer === undefined || instance.layer.layer === layer)
+        .map(async ({ layer: { layer: name }, index, log }) => {
+          const from = cursor ? (cursor.get(name)?.[index] ?? 'run') : undefined;
+          return { layer: name, index, ...(await log.read(lines, from)) };
+        }),
     );
-    const tails = await Promise.all(
-      wanted.map(async (instance) => {
-        const texts = await instance.log.tail(lines, instance.rotations > 0);
-        return texts.map((text) => ({ layer: instance.layer.layer, index: instance.index, text }));
-      }),
-    );
-    return tails.flat();
+    return {
+      release: this.#record?.run.release ?? null,
+      lines: parts.flatMap(({ layer: name, index, lines: read }) =>
+        read.map(({ text, isUnfinished }) => ({
+          layer: name,
+          index,
+          text,
+          ...(isUnfinished ? { unfinished: true as const } : {}),
+        })),
+      ),
+      next: formatLogCursor(parts),
+      more: parts.some(({ hasMore }) => hasMore),
+    };
   }
 
   /** Looks at instances that are not our children, whose end nobody tells us. */
@@ -270,9 +286,17 @@ export class Environment {
   #instancesOf(run: Run): readonly Instance[] {
     return run.layers.flatMap((layer) =>
       layer.instances.map(
-        ({ index, address }) => new Instance(this.around, this.ref, run, layer, index, address),
+        ({ index, address }) =>
+          new Instance(this.around, this.ref, run, layer, index, address, this.#logOf(layer.layer, index)),
       ),
     );
+  }
+
+  #logOf(layer: string, index: number): InstanceLog {
+    const path = this.around.layout.log(this.ref, layer, index);
+    let log = this.#logs.get(path);
+    if (!log) this.#logs.set(path, (log = new InstanceLog(path, this.around.disk)));
+    return log;
   }
 
   get #tagPrefix(): string {

@@ -8,7 +8,7 @@ import { Crew } from './crew.ts';
 import { diskError, systemCode, type Disk } from './disk.ts';
 import { endCrew } from './ending.ts';
 import type { Layout } from './layout.ts';
-import { InstanceLog } from './log.ts';
+import type { InstanceLog } from './log.ts';
 import { alive, tagVariable, type ProcessSeen, type ProcessTable } from './process-table.ts';
 import { resolveProgram } from './program.ts';
 import {
@@ -53,7 +53,6 @@ const fresh = (): InstanceRecord => ({
   restarts: 0,
   inRow: 0,
   lastExit: null,
-  rotations: 0,
 });
 
 /**
@@ -67,7 +66,6 @@ export class Instance {
   /** Of the child that was started last: resolves with how it ended, as soon as the system tells. */
   #childExit: Promise<string> | null = null;
   #startedMonotonic: number | null = null;
-  readonly log: InstanceLog;
   readonly name: string;
 
   constructor(
@@ -77,9 +75,10 @@ export class Instance {
     readonly layer: LayerRun,
     readonly index: number,
     readonly address: Address,
+    /** That of its place: those who were here before and those who come after have the same. */
+    readonly log: InstanceLog,
   ) {
     this.name = `${layer.layer}-${index}`;
-    this.log = new InstanceLog(around.layout.log(environment, layer.layer, index), layer.logs, around.disk);
   }
 
   get process(): ProcessIdentity | null {
@@ -91,9 +90,6 @@ export class Instance {
   }
   get isChild(): boolean {
     return this.#isChild;
-  }
-  get rotations(): number {
-    return this.#record.rotations;
   }
   get tagPrefix(): string {
     const { service, colour } = this.environment;
@@ -290,9 +286,7 @@ export class Instance {
   }
 
   async rotateLog(): Promise<void> {
-    if (!(await this.log.rotate())) return;
-    this.#record = { ...this.#record, rotations: this.#record.rotations + 1 };
-    await this.save();
+    await this.log.rotate(this.layer.logs);
   }
 
   async save(): Promise<void> {
@@ -303,7 +297,7 @@ export class Instance {
   /** Forgets earlier processes, and begins a new log: a new run. Only when nothing of the last one is left. */
   async begin(): Promise<void> {
     this.#record = fresh();
-    await this.log.startAnew();
+    await this.log.startAnew(this.layer.logs);
     await this.save();
   }
 

@@ -1,29 +1,41 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
-import { appendFile, open, rename, rm, stat } from 'node:fs/promises';
+import { constants, openSync } from 'node:fs';
+import { appendFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { diskError, isAbsent, type Disk } from './disk.ts';
+import { Turn } from '../turn.ts';
+import type { Disk } from './disk.ts';
+import type { SpaceWay } from './file-space.ts';
+import { LogFiles } from './log-files.ts';
+import { lineEnds, linesAtEnd, lineText, windowBytes } from './log-lines.ts';
+import { beginAnew, rotateOnce, type LogLimits } from './log-rotation.ts';
 
-/** How far back `tail` reads. */
-const tailBytes = 256 * 1024;
-/** A longer line is cut, so that a program that writes no line breaks cannot flood a message. */
-const lineBytes = 4096;
-const chunkBytes = 1024 * 1024;
+export type { LogLimits } from './log-rotation.ts';
 
-export interface LogLimits {
-  readonly maxBytes: number;
-  /** Rotated files that are kept, `<path>.1` the newest. */
-  readonly files: number;
+/** How much of a log was read: the position behind it, and which log it is. */
+export interface LogPosition {
+  readonly id: string;
+  readonly at: number;
+}
+
+export interface LogPart {
+  readonly lines: readonly { readonly text: string; readonly isUnfinished: boolean }[];
+  readonly next: LogPosition;
+  /** Whether there are more lines behind `next` already. */
+  readonly hasMore: boolean;
 }
 
 /**
  * The log of one instance. The instance writes by itself, through a descriptor in append mode, so that nothing breaks when
- * we are gone; lines of ours begin with `[cutover]`.
+ * we are gone; lines of ours begin with `[cutover]`. One object for each path: what it knows of the files it knows alone.
  */
 export class InstanceLog {
+  readonly #turn = new Turn();
+  #files: Promise<LogFiles> | undefined;
+
   constructor(
     readonly path: string,
-    readonly limits: LogLimits,
     private readonly disk: Disk,
+    /** For a test of what other filesystems can do. */
+    private readonly wayOf?: (fd: number, block: number) => SpaceWay,
   ) {}
 
   /** A descriptor for the standard output and error of an instance. The caller closes it. */
@@ -40,143 +52,105 @@ export class InstanceLog {
     );
   }
 
-  /** Writes a line of ours. */
-  async mark(text: string, now: number): Promise<void> {
-    await this.disk.makeDirectory(dirname(this.path));
-    await this.disk.act('write', this.path, 'writing the log', () =>
-      appendFile(this.path, `[cutover] ${new Date(now).toISOString()} ${text}\n`, { mode: 0o600 }),
+  /** Writes a line of ours, never into a line that the instance has left without an end. */
+  mark(text: string, now: number): Promise<void> {
+    return this.#turn.take(async () => {
+      await this.disk.makeDirectory(dirname(this.path));
+      const begin = (await (await this.#load()).endsInLine()) ? '\n' : '';
+      await this.disk.act('write', this.path, 'writing the log', () =>
+        appendFile(this.path, `${begin}[cutover] ${new Date(now).toISOString()} ${text}\n`, { mode: 0o600 }),
+      );
+    });
+  }
+
+  /** Begins a new run, in a new file. Only while no process has the old one open: it would write on there. */
+  startAnew(limits: LogLimits): Promise<void> {
+    return this.#turn.take(() =>
+      this.#change(async () => beginAnew({ files: await this.#load(), disk: this.disk, limits })),
     );
   }
 
-  /** Begins a new file. Only while no process has the old one open: it would write on there. */
-  async startAnew(): Promise<void> {
-    if ((await this.#size()) === 0) return;
-    await this.#keep(this.path);
+  /**
+   * Rotates the log if it is larger than allowed, under a writer, who loses nothing (`rotateOnce` says where that cannot be).
+   * One call at a time, and not while a run begins.
+   * @returns into how many files
+   */
+  async rotate(limits: LogLimits): Promise<number> {
+    const { wayOf, disk } = this;
+    const files = await this.#turn.take(() => this.#load());
+    const rotation = { files, turn: this.#turn, disk, limits, ...(wayOf ? { wayOf } : {}) };
+    let made = 0;
+    // A writer that is quicker than we must not keep us for ever.
+    while (made <= limits.files && (await this.#change(() => rotateOnce(rotation)))) made++;
+    return made;
   }
 
   /**
-   * Rotates the log if it is larger than allowed, under a writer: copies, and truncates when nothing more has come. The last
-   * look and the truncation are two calls of the system in a row, not one: what the instance writes between them is lost.
-   * That is a few microseconds, and more if the machine is so busy that we are set aside just there. A program that may
-   * lose no line writes its own log. Of a log that has grown larger than all rotated files may be together, the newest part
-   * of that size is kept.
-   * @returns whether it rotated
+   * Lines, oldest first, across rotated files. Without a position: the last ones of this run, at most `lines`; one that has no
+   * end yet is among them, and will be among those behind `next` once more.
+   * With a position: the first ones behind it that have an end, at most `lines`, each of them once. From the beginning of this run
+   * for `run`, and for a position in a log that is gone.
    */
-  async rotate(): Promise<boolean> {
-    const { maxBytes, files } = this.limits;
-    const size = await this.#size();
-    if (size <= maxBytes) return false;
-    const copy = `${this.path}.rotating`;
-    await this.#keep(copy); // what a crash left between its truncation and its renaming
+  read(lines: number, after?: LogPosition | 'run'): Promise<LogPart> {
+    return this.#turn.take(async () => {
+      const files = await this.#load();
+      const end = files.record.head + (await files.size());
+      const { id, head, runStart } = files.record;
+      if (after === undefined) return last(files, lines, end);
+      if (after === 'run' || after.id !== id) return following(files, lines, runStart);
+      // Beyond the end: the instance has cut its own log short.
+      return following(files, lines, after.at > end ? head : after.at);
+    });
+  }
+
+  /** What failed in the midst is found again in the files, as after a crash. */
+  async #change<T>(act: () => Promise<T>): Promise<T> {
     try {
-      await this.disk.act('write', copy, 'rotating the log', () =>
-        moveAway(this.path, copy, size - files * maxBytes, size + maxBytes),
-      );
+      return await act();
     } catch (thrown) {
-      await rm(copy, { force: true });
+      this.#files = undefined;
       throw thrown;
     }
-    await this.#keep(copy);
-    return true;
   }
 
-  /**
-   * The last lines, oldest first.
-   * @param rotated whether the newest rotated file is of the same run, and may be read too
-   */
-  async tail(lines: number, rotated: boolean): Promise<string[]> {
-    const newest = await lastLines(this.path, lines);
-    if (newest.length >= lines || !rotated) return newest;
-    return [...(await lastLines(`${this.path}.1`, lines - newest.length)), ...newest];
-  }
-
-  async #size(): Promise<number> {
-    try {
-      return (await stat(this.path)).size;
-    } catch (thrown) {
-      if (isAbsent(thrown)) return 0;
-      throw diskError(thrown, 'reading', this.path);
-    }
-  }
-
-  /** Makes a file the newest of those that are kept. Does nothing if there is none. */
-  async #keep(path: string): Promise<void> {
-    try {
-      await stat(path);
-    } catch (thrown) {
-      if (isAbsent(thrown)) return;
-      throw diskError(thrown, 'reading', path);
-    }
-    await rm(`${this.path}.${this.limits.files}`, { force: true });
-    for (let n = this.limits.files - 1; n >= 1; n--) {
-      try {
-        await rename(`${this.path}.${n}`, `${this.path}.${n + 1}`);
-      } catch (thrown) {
-        if (!isAbsent(thrown)) throw diskError(thrown, 'rotating the log', this.path);
-      }
-    }
-    await this.disk.rename(path, `${this.path}.1`);
+  #load(): Promise<LogFiles> {
+    this.#files ??= LogFiles.open(this.path, this.disk);
+    this.#files.catch(() => (this.#files = undefined)); // the caller has the error; the next one reads again
+    return this.#files;
   }
 }
 
-/** Copies a growing file from `start` on, at most to `limit`, until there is no more, and empties it at once. */
-async function moveAway(path: string, copy: string, start: number, limit: number): Promise<void> {
-  const from = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
-  try {
-    const to = openSync(copy, 'w', 0o600);
-    try {
-      const chunk = new Uint8Array(chunkBytes);
-      let position = Math.max(0, start);
-      while (fstatSync(from).size - position > chunkBytes && position < limit) {
-        position += copyOnce(from, to, chunk, position);
-        await new Promise(setImmediate);
-      }
-      for (let read = 1; read > 0 && position < limit + chunkBytes; position += read) {
-        read = copyOnce(from, to, chunk, position);
-      }
-      ftruncateSync(from, 0);
-    } finally {
-      closeSync(to);
-    }
-  } finally {
-    closeSync(from);
-  }
+async function last(files: LogFiles, lines: number, end: number): Promise<LogPart> {
+  const { id, runStart } = files.record;
+  const start = Math.max(runStart, files.unbrokenStart(), end - windowBytes);
+  const { at, bytes } = await files.read(start, end - start);
+  const { texts, isUnfinished, wholeEnd } = linesAtEnd(bytes, lines, start > runStart);
+  return {
+    lines: texts.map((text, n) => ({ text, isUnfinished: isUnfinished && n === texts.length - 1 })),
+    next: { id, at: at + wholeEnd },
+    hasMore: false,
+  };
 }
 
-function copyOnce(from: number, to: number, chunk: Uint8Array, position: number): number {
-  const read = readSync(from, chunk, 0, chunk.length, position);
-  for (let written = 0; written < read;) written += writeSync(to, chunk, written, read - written);
-  return read;
-}
-
-/** The last lines of a file, at most `lines`, from its last 256 KiB; none if there is no such file. */
-export async function lastLines(path: string, lines: number): Promise<string[]> {
-  let handle;
-  try {
-    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  } catch (thrown) {
-    if (isAbsent(thrown)) return [];
-    throw diskError(thrown, 'reading', path);
+async function following(files: LogFiles, lines: number, from: number): Promise<LogPart> {
+  const { at, bytes, until } = await files.read(from, windowBytes);
+  const ends = lineEnds(bytes);
+  // What is no more kept may have ended in the middle of a line.
+  let begin = at > from ? (ends.shift() ?? 0) : 0;
+  const texts: string[] = [];
+  for (const end of ends.slice(0, lines)) {
+    texts.push(lineText(bytes.subarray(begin, end - 1)));
+    begin = end;
   }
-  try {
-    const { size } = await handle.stat();
-    const start = Math.max(0, size - tailBytes);
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(size - start), 0, size - start, start);
-    let all = buffer.subarray(0, bytesRead);
-    if (start > 0) {
-      const firstBreak = all.indexOf(10);
-      if (firstBreak >= 0) all = all.subarray(firstBreak + 1); // the first line is not whole
-    }
-    const text = new TextDecoder().decode(all);
-    const whole = text.endsWith('\n') ? text.slice(0, -1) : text;
-    if (whole === '' || lines <= 0) return [];
-    return whole.split('\n').slice(-lines).map(cut);
-  } finally {
-    await handle.close();
+  // A line that is longer than all we read, or whose end is not kept any more, will never be whole.
+  const isNeverWhole = until === 'gap' || (until === 'enough' && ends.length === 0);
+  if (isNeverWhole && texts.length < lines && begin < bytes.length) {
+    texts.push(lineText(bytes.subarray(begin)));
+    begin = bytes.length;
   }
+  return {
+    lines: texts.map((text) => ({ text, isUnfinished: false })),
+    next: { id: files.record.id, at: at + begin },
+    hasMore: until !== 'end' || ends.length > lines,
+  };
 }
-
-const cut = (line: string): string => {
-  const text = line.endsWith('\r') ? line.slice(0, -1) : line;
-  return text.length > lineBytes ? `${text.slice(0, lineBytes)}…` : text;
-};

@@ -110,7 +110,8 @@ describe('process platform', () => {
   };
   const line = (pattern: RegExp): Promise<RegExpExecArray> =>
     until(
-      async () => pattern.exec((await platform.tail(blue, 200)).map(({ text }) => text).join('\n')),
+      async () =>
+        pattern.exec((await platform.logs(blue, { lines: 200 })).lines.map(({ text }) => text).join('\n')),
       String(pattern),
     );
   const isThere = (pid: number): boolean => {
@@ -143,7 +144,7 @@ describe('process platform', () => {
     const placement = await start(release);
     delete process.env['CONTROLLER_TOKEN'];
     await line(/^ready$/m);
-    const texts = (await platform.tail(blue, 200)).map(({ text }) => text);
+    const texts = (await platform.logs(blue, { lines: 200 })).lines.map(({ text }) => text);
     const [instance] = placement.instances;
     for (const expected of [
       'A=layer',
@@ -250,7 +251,8 @@ describe('process platform', () => {
     );
     await start(release);
     await until(
-      async () => (await platform.tail(blue, 10)).filter(({ text }) => text === 'ready').length === 3,
+      async () =>
+        (await platform.logs(blue, { lines: 10 })).lines.filter(({ text }) => text === 'ready').length === 3,
       'all three',
     );
     const before = performance.now();
@@ -275,7 +277,7 @@ describe('process platform', () => {
     await line(/told to end/);
     writeFileSync(end, '');
     await stopping;
-    const texts = (await platform.tail(blue, 50)).map(({ text }) => text);
+    const texts = (await platform.logs(blue, { lines: 50 })).lines.map(({ text }) => text);
     expect(texts.filter((text) => text === 'told to end')).toHaveLength(1);
     expect(texts).toContain('ends well');
   });

@@ -113,7 +113,7 @@ export function createProcessPlatform(options: ProcessPlatformOptions): Platform
     stop: (ref) => environment(ref).stop(),
     inspect: (ref) => environment(ref).inspect(),
     listening: (ref, layer, index) => environment(ref).listening(layer, index),
-    tail: (ref, lines, layer) => environment(ref).tail(lines, layer),
+    logs: (ref, query) => environment(ref).logs(query),
 
     async prune(service, keep) {
       const running = await Promise.all(

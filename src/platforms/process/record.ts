@@ -62,8 +62,6 @@ export const InstanceRecord = z.strictObject({
   /** Crashes without a good run between them. */
   inRow: z.int().min(0),
   lastExit: z.string().nullable(),
-  /** How often the log was rotated in this run: only then its last rotated file is of this run. */
-  rotations: z.int().min(0),
 });
 export type InstanceRecord = z.infer<typeof InstanceRecord>;
 
