@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorTable, type ErrorCode, type ErrorRecord } from '../core/errors.ts';
 import type { EventMessage } from '../server/api.ts';
+import { selfCommand } from './self.ts';
 import { FakeController, type Answers } from './testing/fake-controller.ts';
 import { cliOnTerminal, runCli, type Ran } from './testing/run-cli.ts';
 import { deployment, plan, service, status, succeeded, switched, undone } from './testing/views.ts';
@@ -87,6 +88,7 @@ describe('what is asked', () => {
       '/v1/services/shop/logs?lines=5&layer=web&environment=blue',
       null,
     ],
+    [['logs', '--environment', 'blue'], 'GET', '/v1/services/shop/logs?lines=100&environment=blue', null],
     [['switch', 'blue', '--by', 'me'], 'POST', '/v1/services/shop/switch', { by: 'me', to: 'blue' }],
     [['rollback', 'shop', '--by', 'me'], 'POST', '/v1/services/shop/rollback', { by: 'me' }],
     [['abort', '--by', 'me', '--detach'], 'POST', '/v1/services/shop/abort', { by: 'me' }],
@@ -235,6 +237,84 @@ shop: release 2 (v2) on green is live, untouched
     expect(wrong.exit).toBe(errorTable['spec-invalid'].exit);
     expect(wrong.stderr).toContain('cutover.yaml:1');
     expect(on.asked).toEqual([]);
+  });
+});
+
+describe('logs --follow', () => {
+  const answer = (next: string, texts: readonly string[], more = false) => ({
+    json: {
+      environment: 'blue',
+      release: 2,
+      lines: texts.map((text) => ({ layer: 'web', index: 0, text })),
+      next,
+      more,
+    },
+  });
+  const path = 'GET /v1/services/shop/logs';
+  /** Runs it until the output fits, then ends it as Ctrl-C does. */
+  const followed = async (
+    on: FakeController,
+    fits: (text: string) => boolean,
+    ...words: string[]
+  ): Promise<{ exit: number; stdout: string; stderr: string }> => {
+    const child = Bun.spawn([...selfCommand(), 'logs', '--follow', ...words], {
+      cwd: on.folder,
+      env: { ...process.env, CUTOVER_HOME: on.home },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 20_000,
+    });
+    const stderr = child.stderr.text();
+    let stdout = '';
+    const decoder = new TextDecoder();
+    for await (const piece of child.stdout) {
+      stdout += decoder.decode(piece, { stream: true });
+      if (fits(stdout)) child.kill('SIGINT');
+    }
+    return { exit: await child.exited, stdout, stderr: await stderr };
+  };
+
+  test('prints what comes after what it has, of the environment that was named, until Ctrl-C', async () => {
+    const on = fake({
+      ...whole,
+      [path]: [
+        answer('1', ['one']),
+        answer('2', ['two', 'three'], true),
+        answer('3', ['four']),
+        answer('4', []),
+      ],
+    });
+    const ran = await followed(on, (text) => text.includes('four'), '--environment', 'blue', '--lines', '5');
+    expect(ran).toEqual({
+      exit: 0,
+      stdout: 'web[0] | one\nweb[0] | two\nweb[0] | three\nweb[0] | four\n',
+      stderr: '',
+    });
+    const asked = on.asked.map((one) => one.path).filter((one) => one.includes('logs'));
+    expect(asked.slice(0, 3)).toEqual([
+      '/v1/services/shop/logs?lines=5&environment=blue',
+      ...['1', '2'].map((after) => `/v1/services/shop/logs?lines=1000&environment=blue&after=${after}`),
+    ]);
+  });
+
+  test('is of both environments where none is named, and says whose each line is', async () => {
+    const on = fake({
+      ...whole,
+      [path]: [answer('1', ['one']), answer('2', ['two']), answer('3', ['three']), answer('4', [])],
+    });
+    const plain = await followed(on, (text) => text.includes('three'));
+    expect(plain.stdout).toBe('blue  web[0] | one\ngreen web[0] | two\nblue  web[0] | three\n');
+    const json = fake({ ...whole, [path]: [answer('1', ['one']), answer('2', []), answer('3', [])] });
+    const { stdout } = await followed(json, (text) => text.includes('one'), '--json');
+    expect(stdout).toBe('{"environment":"blue","layer":"web","index":0,"text":"one"}\n');
+  });
+
+  test('of a service that is not there says so', async () => {
+    const on = fake({ ...whole, [path]: { error: { code: 'service-unknown', message: 'there is none' } } });
+    const { exit, stderr } = await run(on, 'logs', '--follow');
+    expect({ exit, stderr }).toEqual({
+      exit: errorTable['service-unknown'].exit,
+      stderr: 'cutover: there is none\n',
+    });
   });
 });
 

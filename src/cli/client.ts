@@ -22,6 +22,8 @@ export interface LogsQuery {
   readonly lines?: number | undefined;
   readonly layer?: string | undefined;
   readonly environment?: Colour | undefined;
+  /** `next` of an earlier answer: what came behind it. */
+  readonly after?: string | undefined;
 }
 
 /**
@@ -69,11 +71,12 @@ export class Client {
     return this.#call('GET', this.#path(name, `deployments/${id}`));
   }
 
-  logs(name: string, { lines, layer, environment }: LogsQuery): Promise<LogsView> {
+  logs(name: string, { lines, layer, environment, after }: LogsQuery): Promise<LogsView> {
     const query = new URLSearchParams();
     if (lines !== undefined) query.set('lines', String(lines));
     if (layer !== undefined) query.set('layer', layer);
     if (environment !== undefined) query.set('environment', environment);
+    if (after !== undefined) query.set('after', after);
     return this.#call('GET', this.#path(name, `logs?${query.toString()}`));
   }
 

@@ -194,19 +194,21 @@ export function makeProgram({ begin, end }: Running): Program {
 
   verb('logs', 'Print the last lines that the instances wrote', [
     ['cutover logs', 'of the live environment'],
+    ['cutover logs --follow', 'of both, and what they write from now on, until Ctrl-C'],
     ['cutover logs --environment green --layer worker --lines 500', 'more of one layer of the other one'],
   ])
     .argument('[service]', serviceText)
     .option('--layer <name>', 'Only this layer')
     .addOption(
-      new Option('--environment <colour>', 'blue or green (default: the live one)').choices([
-        'blue',
-        'green',
-      ]),
+      new Option(
+        '--environment <colour>',
+        'blue or green (default: the live one; both with --follow)',
+      ).choices(['blue', 'green']),
     )
     .addOption(
       new Option('--lines <n>', 'How many of each instance').argParser(whole(1, 10_000)).default(100),
     )
+    .option('--follow', 'Go on with what they write, until Ctrl-C')
     .action(async (service: string | undefined, options: LogsOptions, command: Command) => {
       end(await (await import('./verbs/logs.ts')).logs(told(command), service, options));
     });

@@ -72,7 +72,17 @@ when the order is given.`,
     'Succeeds if the deployment was taken back. One that had succeeded before the abort came is `nothing-running`.',
   status: `\`UP\` is how many instances run, of how many, and how far the environment has come: prepared, shipped, started, healthy, verified. Requests, failures and
 latencies are the router's own, since it was started.`,
-  logs: 'Escape sequences in what instances wrote are left out; `--json` has them.',
+  logs: `Escape sequences in what instances wrote are left out; \`--json\` has them. Of an environment that was stopped, also after a deployment that
+failed, there are the lines of its last run.
+
+\`--follow\` prints every line once, when it has its end, whatever happens meanwhile: rotation, restarts of instances and of the controller, a switch,
+another release. It stays with the environment that was named; else each line begins with its environment. With \`--json\` each line is one JSON document:
+\`{"environment", "layer", "index", "text"}\`. A controller that stays away for 30 seconds is \`controller-absent\`.
+
+In the home directory \`cat logs/SERVICE/COLOUR/web-0.log.0* logs/SERVICE/COLOUR/web-0.log\` is all that is kept of what an instance wrote. A file can
+end in the middle of a line, which the next one goes on with. Where the disk can give back the beginning of a file that is written to (ext4, XFS; with a hole
+that reads as zeros: tmpfs, Btrfs and others), rotation loses nothing; elsewhere, such as on vfat, it can lose what is written in the microseconds
+in which the file is emptied.`,
   doctor: `Changes nothing. The exit code is 1 if something must be mended, 0 otherwise. \`--json\`: \`{"fit", "findings": [{"look", "result", "found",
 "next"}]}\`.`,
 };

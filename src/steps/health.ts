@@ -76,7 +76,7 @@ async function untilHealthy(
         'crashed-at-start',
         `${name}: expected it to become healthy, found that it ended (${ended?.lastExit ?? 'unknown how'})`,
         {
-          next: 'see the log lines; cutover logs shows more',
+          next: `see the log lines; cutover logs --environment ${colour} shows more`,
           detail: await logTail(context, colour, instance.layer),
         },
       );
