@@ -8,8 +8,13 @@ interface Bench {
 
 const benches: Readonly<Record<string, Bench>> = {
   proxy: {
-    about: 'processor time per proxied request beside HAProxy, nginx and Caddy (--rounds N, --seconds S)',
+    about:
+      'processor time per proxied request beside HAProxy, nginx and Caddy (--case NAME, --rounds N, --seconds S)',
     run: async (args) => (await import('./proxy/bench.ts')).benchProxy(args),
+  },
+  scale: {
+    about: 'throughput of the proxy with 1 and 2 workers (--rounds N, --seconds S)',
+    run: async (args) => (await import('./proxy/scale.ts')).benchScale(args),
   },
   deploy: {
     about: 'switch, rollback, deploy and status times with load',

@@ -27,12 +27,7 @@ function timesOf(pid: number): ProcessTimes | undefined {
   };
 }
 
-/**
- * Processor time in microseconds that the operating system has accounted to a process and all that descend from it.
- *
- * @throws Error if the process is not there
- */
-export function cpuUsOf(pid: number): number {
+function family(pid: number): Map<number, ProcessTimes> {
   const all = new Map<number, ProcessTimes>();
   for (const entry of readdirSync('/proc')) {
     const times = /^\d+$/.test(entry) ? timesOf(Number(entry)) : undefined;
@@ -43,7 +38,19 @@ export function cpuUsOf(pid: number): number {
     for (let at = candidate; at > 0; at = all.get(at)?.parent ?? 0) if (at === pid) return true;
     return false;
   };
+  return new Map([...all].filter(([candidate]) => descends(candidate)));
+}
+
+/** A process and all that descend from it. Throws if it is not there. */
+export const descendantsOf = (pid: number): number[] => [...family(pid).keys()];
+
+/**
+ * Processor time in microseconds that the operating system has accounted to a process and all that descend from it.
+ *
+ * @throws Error if the process is not there
+ */
+export function cpuUsOf(pid: number): number {
   let ticks = 0;
-  for (const [candidate, times] of all) if (descends(candidate)) ticks += times.ticks;
+  for (const times of family(pid).values()) ticks += times.ticks;
   return (ticks / ticksPerSecond) * 1e6;
 }

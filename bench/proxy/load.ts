@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { formatAddress, type Address } from '../../src/core/address.ts';
 
 export interface LoadResult {
@@ -6,16 +8,13 @@ export interface LoadResult {
   readonly p99Ms: number;
 }
 
-export interface LoadTool {
-  readonly name: string;
-  /** Keep-alive GETs over so many connections; throws if any request failed. */
-  run(address: Address, connections: number, seconds: number, signal: AbortSignal): Promise<LoadResult>;
-}
+/** Sends requests for so many seconds; throws if any failed. */
+export type Load = (address: Address, seconds: number, signal: AbortSignal) => Promise<LoadResult>;
 
-const unitMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000 };
+const unitMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
 
 function milliseconds(text: string | undefined): number {
-  const match = /^([\d.]+)(us|ms|s)$/.exec(text ?? '');
+  const match = /^([\d.]+)(us|ms|s|m)$/.exec(text ?? '');
   return Number(match?.[1]) * (unitMs[match?.[2] ?? ''] ?? NaN);
 }
 
@@ -27,104 +26,86 @@ async function output(command: readonly string[], signal: AbortSignal): Promise<
   return text;
 }
 
-const wrk = (path: string): LoadTool => ({
-  name: 'wrk',
-  async run(address, connections, seconds, signal) {
-    const url = `http://${formatAddress(address)}/`;
-    const text = await output([path, '-t1', `-c${connections}`, `-d${seconds}s`, '--latency', url], signal);
+export interface WrkOptions {
+  readonly path?: string;
+  readonly connections?: number;
+  readonly tls?: boolean;
+  /** The Host field; without it, the address. */
+  readonly host?: string;
+  /** The client says `Connection: close`. */
+  readonly close?: boolean;
+  /** Each request is a POST with a body of so many bytes. */
+  readonly uploadBytes?: number;
+}
+
+/** wrk, one thread; the script for bodies is written to `directory`. */
+export function wrk({ path = '/', connections = 64, tls, host, close, uploadBytes }: WrkOptions): Load {
+  return async (address, seconds, signal) => {
+    const url = `${tls ? 'https' : 'http'}://${formatAddress(address)}${path}`;
+    const command = ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--latency'];
+    if (host !== undefined) command.push('-H', `Host: ${host}`);
+    if (close) command.push('-H', 'Connection: close');
+    if (uploadBytes !== undefined) command.push('-s', uploadScript(uploadBytes));
+    const text = await output([...command, url], signal);
     if (/Socket errors|Non-2xx/.test(text)) throw new Error(`requests to ${url} failed:\n${text}`);
     const [, requests = '0', elapsed] = /(\d+) requests in ([\d.]+\w+),/.exec(text) ?? [];
     const [, p99] = /99%\s+([\d.]+\w+)/.exec(text) ?? [];
+    if (requests === '0') throw new Error(`no request to ${url} was answered:\n${text}`);
     return {
       requests: Number(requests),
       requestsPerSecond: Number(requests) / (milliseconds(elapsed) / 1000),
       p99Ms: milliseconds(p99),
     };
-  },
-});
+  };
+}
 
-const h2load = (path: string): LoadTool => ({
-  name: 'h2load',
-  async run(address, connections, seconds, signal) {
-    const url = `http://${formatAddress(address)}/`;
-    const text = await output([path, '--h1', '-t1', `-c${connections}`, '-D', String(seconds), url], signal);
-    const [, done = '0', failed = '0'] = /(\d+) succeeded, (\d+) failed/.exec(text) ?? [];
-    if (failed !== '0') throw new Error(`requests to ${url} failed:\n${text}`);
-    // It prints no percentiles without a log; the longest is the nearest that it says.
-    const [, longest] = /time for request:\s+\S+\s+(\S+)/.exec(text) ?? [];
-    return {
-      requests: Number(done),
-      requestsPerSecond: Number(done) / seconds,
-      p99Ms: milliseconds(longest),
-    };
-  },
-});
+/** wrk takes a body from a script only; written beside the results, so that it can be run by hand. */
+function uploadScript(bytes: number): string {
+  const path = join(import.meta.dir, '..', 'out', `upload-${bytes}.lua`);
+  writeFileSync(path, `wrk.method = "POST"\nwrk.body = string.rep("x", ${bytes})\n`);
+  return path;
+}
 
-const endOfHead = '\r\n\r\n';
+/** A load of `raw-load.ts`, in a process of its own. */
+export interface RawLoad {
+  /** Each line that it prints, parsed as JSON. */
+  readonly lines: AsyncIterable<unknown>;
+  stop(): Promise<void>;
+}
 
-/** For machines without a load tool. It takes more of the machine than they do, so the rates are lower. */
-const own: LoadTool = {
-  name: 'own load',
-  async run(address, connections, seconds, signal) {
-    const latencies: number[] = [];
-    const request = `GET / HTTP/1.1\r\nHost: ${formatAddress(address)}\r\n\r\n`;
-    const end = performance.now() + seconds * 1000;
-    const one = (): Promise<void> => {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      let received = 0;
-      let expected = 0;
-      let sentAt = 0;
-      Bun.connect({
-        hostname: address.host,
-        port: address.port,
-        socket: {
-          open(socket) {
-            sentAt = performance.now();
-            socket.write(request);
-          },
-          data(socket, bytes) {
-            if (received === 0) {
-              const text = bytes.toString('latin1');
-              const head = text.indexOf(endOfHead);
-              const length = /\r\ncontent-length: *(\d+)/i.exec(text)?.[1];
-              if (!text.startsWith('HTTP/1.1 200') || head < 0 || length === undefined) {
-                socket.end();
-                return reject(new Error(`an answer that is not 200 with a length: ${text.slice(0, 200)}`));
-              }
-              expected = head + endOfHead.length + Number(length);
-            }
-            received += bytes.length;
-            if (received < expected) return;
-            received = 0;
-            const now = performance.now();
-            latencies.push(now - sentAt);
-            if (now >= end || signal.aborted) {
-              socket.end();
-              return resolve();
-            }
-            sentAt = now;
-            socket.write(request);
-          },
-          close: () => reject(new Error(`a connection to ${formatAddress(address)} was closed`)),
-          error: (_socket, error) => reject(error),
-        },
-      }).catch(reject);
-      return promise;
-    };
-    await Promise.all(Array.from({ length: connections }, one));
-    latencies.sort((a, b) => a - b);
-    return {
-      requests: latencies.length,
-      requestsPerSecond: latencies.length / seconds,
-      p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? NaN,
-    };
-  },
-};
-
-/** wrk if it is here, else h2load, else our own. */
-export function loadTool(): LoadTool {
-  const wrkPath = Bun.which('wrk');
-  if (wrkPath) return wrk(wrkPath);
-  const h2loadPath = Bun.which('h2load');
-  return h2loadPath ? h2load(h2loadPath) : own;
+/** Starts it; the arguments are those of `raw-load.ts`. */
+export function rawLoad(
+  kind: 'echo' | 'idle' | 'samples',
+  address: Address,
+  numbers: readonly number[],
+  signal: AbortSignal,
+): RawLoad {
+  const child = Bun.spawn(
+    [
+      process.execPath,
+      join(import.meta.dir, 'raw-load.ts'),
+      kind,
+      address.host,
+      String(address.port),
+      ...numbers.map(String),
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'], signal },
+  );
+  async function* lines(): AsyncGenerator<unknown> {
+    let rest = '';
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+      const all = (rest + chunk).split('\n');
+      rest = all.pop() ?? '';
+      for (const line of all) yield JSON.parse(line);
+    }
+    if ((await child.exited) !== 0 && child.signalCode === null)
+      throw new Error(`the load "${kind}" ended with ${child.exitCode}`);
+  }
+  return {
+    lines: lines(),
+    async stop() {
+      child.kill();
+      await child.exited;
+    },
+  };
 }

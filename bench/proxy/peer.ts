@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatAddress, type Address } from '../../src/core/address.ts';
+import type { Colour } from '../../src/core/colour.ts';
+import { Route, type Applied } from '../../src/core/traffic.ts';
 import { EmbeddedRouter } from '../../src/routers/embedded/embedded-router.ts';
 
 const root = join(import.meta.dir, '..', '..');
@@ -13,7 +15,14 @@ export interface PeerPlace {
   readonly listen: Address;
   /** A directory of its own. */
   readonly directory: string;
+  /** TLS 1.3 instead of plain HTTP: paths of a certificate and its key, and of one file with both. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly both: string };
+  /** The table has these hosts; requests come for the last of them. Only ours. */
+  readonly hosts?: readonly string[];
 }
+
+/** What a peer may be asked for beyond plain proxying. */
+export type PeerWishes = Pick<PeerPlace, 'tls' | 'hosts'>;
 
 export interface RunningPeer {
   readonly listen: Address;
@@ -26,12 +35,12 @@ export interface RunningPeer {
 export interface Peer {
   readonly name: string;
   /** Why it cannot take part, and how it could; null if it can. */
-  absent(): string | null;
+  absent(wishes: PeerWishes): string | null;
   start(place: PeerPlace): Promise<RunningPeer>;
 }
 
 /** A path of the bench's own configurations, filled in and put into the peer's directory. */
-function configured(name: string, { origin, listen, directory }: PeerPlace): string {
+function configured(name: string, { origin, listen, directory, tls }: PeerPlace): string {
   const path = join(directory, name);
   const values: Readonly<Record<string, string>> = {
     PORT: String(listen.port),
@@ -39,24 +48,33 @@ function configured(name: string, { origin, listen, directory }: PeerPlace): str
     DIRECTORY: directory,
     // As root, nginx would become a user who cannot enter our directory.
     USER: process.getuid?.() === 0 ? 'user root;' : '',
+    SCHEME: tls ? 'https' : 'http',
+    SSL: tls ? 'ssl' : '',
+    BIND_TLS: tls ? `ssl crt ${tls.both} ssl-min-ver TLSv1.3 alpn http/1.1` : '',
+    CERT: tls?.cert ?? '',
+    KEY: tls?.key ?? '',
   };
-  const template = readFileSync(join(root, 'bench', 'peers', name), 'utf8');
+  const lines = readFileSync(join(root, 'bench', 'peers', name), 'utf8').split('\n');
+  const template = lines.filter((line) => tls !== undefined || !/@(CERT|KEY)@/.test(line)).join('\n');
   writeFileSync(
     path,
-    template.replaceAll(/@([A-Z]+)@/g, (_, key: string) => values[key] ?? ''),
+    template.replaceAll(/@([A-Z_]+)@/g, (_, key: string) => values[key] ?? ''),
   );
   return path;
 }
 
-async function answers(address: Address): Promise<void> {
+async function answers({ listen, tls, hosts }: PeerPlace): Promise<void> {
   const end = performance.now() + readyMs;
   for (;;) {
     try {
-      const response = await fetch(`http://${formatAddress(address)}/`, { headers: { connection: 'close' } });
+      const response = await fetch(`${tls ? 'https' : 'http'}://${formatAddress(listen)}/`, {
+        headers: { connection: 'close', host: hosts?.at(-1) ?? formatAddress(listen) },
+        tls: { rejectUnauthorized: false },
+      });
       await response.arrayBuffer();
       if (response.ok) return;
     } catch (cause) {
-      if (performance.now() > end) throw new Error(`${formatAddress(address)} does not answer`, { cause });
+      if (performance.now() > end) throw new Error(`${formatAddress(listen)} does not answer`, { cause });
     }
     await Bun.sleep(10);
   }
@@ -64,9 +82,10 @@ async function answers(address: Address): Promise<void> {
 
 async function program(
   command: readonly string[],
-  { listen, directory }: PeerPlace,
+  place: PeerPlace,
   env: Readonly<Record<string, string>> = {},
 ): Promise<RunningPeer> {
+  const { listen, directory } = place;
   const log = join(directory, 'stderr.log');
   const child = Bun.spawn([...command], {
     stdio: ['ignore', 'ignore', Bun.file(log)],
@@ -80,7 +99,7 @@ async function program(
   };
   try {
     await Promise.race([
-      answers(listen),
+      answers(place),
       child.exited.then((code) => {
         throw new Error(`${command.join(' ')} ended with ${code}:\n${readFileSync(log, 'utf8')}`);
       }),
@@ -97,59 +116,82 @@ const installed = (name: string): string | null =>
 
 const direct: Peer = {
   name: 'direct',
-  absent: () => null,
+  absent: ({ tls }) => (tls ? 'the origin speaks plain HTTP' : null),
   start: ({ origin }) => Promise.resolve({ listen: origin, pid: null, stop: () => Promise.resolve() }),
 };
 
-const cutover: Peer = {
-  name: 'cutover',
-  absent: () => null,
-  async start({ origin, listen, directory }) {
-    const command = [
-      process.execPath,
-      join(root, 'src', 'cli', 'main.ts'),
-      'proxy-keeper',
-      '--home',
-      directory,
-      '--workers',
-      '1',
-    ];
-    const child = Bun.spawn(command, { stdio: ['ignore', 'ignore', 'inherit'] });
-    const router = new EmbeddedRouter(directory);
-    const stop = async (): Promise<void> => {
-      child.kill('SIGTERM');
-      await child.exited;
-    };
-    try {
-      const end = performance.now() + readyMs;
-      for (;;) {
-        try {
-          await router.status();
-          break;
-        } catch (cause) {
-          if (performance.now() > end || child.exitCode !== null) throw cause;
-          await Bun.sleep(20);
-        }
-      }
-      const live = { release: 1, instances: [origin] };
-      const idle = { release: null, instances: [] };
-      await router.apply({
+/** A setting of a route that this tree may not have yet. */
+const routeHas = (setting: string): boolean => setting in Route.shape;
+
+/** Our proxy alone, as its keeper runs it; `switchTo` orders the router. */
+export interface RunningCutover extends RunningPeer {
+  switchTo(live: Colour): Promise<Applied>;
+}
+
+/** Starts our proxy with so many workers; both sides are the same origin. */
+export async function startCutover(place: PeerPlace, workers = 1): Promise<RunningCutover> {
+  const { origin, listen, directory, tls, hosts } = place;
+  const command = [process.execPath, join(root, 'src', 'cli', 'main.ts'), 'proxy-keeper'];
+  const child = Bun.spawn([...command, '--home', directory, '--workers', String(workers)], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const router = new EmbeddedRouter(directory);
+  const side = { release: 1, instances: [origin] };
+  let epoch = 0;
+  const switchTo = (live: Colour): Promise<Applied> =>
+    router.apply(
+      Route.parse({
         service: 'bench',
-        epoch: 1,
-        live: 'blue',
+        epoch: ++epoch,
+        live,
         listen,
         preview: null,
         previewHost: null,
-        blue: live,
-        green: idle,
-      });
-      await answers(listen);
-    } catch (error) {
-      await stop();
-      throw error;
+        blue: side,
+        green: side,
+        ...(hosts ? { hosts } : {}),
+        ...(tls ? { tls: tlsOf(tls) } : {}),
+      }),
+    );
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await child.exited;
+  };
+  try {
+    const end = performance.now() + readyMs;
+    for (;;) {
+      try {
+        await router.status();
+        break;
+      } catch (cause) {
+        if (performance.now() > end || child.exitCode !== null) throw cause;
+        await Bun.sleep(20);
+      }
     }
-    return { listen, pid: child.pid, stop };
+    await switchTo('blue');
+    await answers(place);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { listen, pid: child.pid, stop, switchTo };
+}
+
+const tlsOf = ({ cert, key }: { readonly cert: string; readonly key: string }): object => ({
+  certificates: [{ cert, key, hosts: [] }],
+  redirect: null,
+  hstsSeconds: 0,
+  clientCa: null,
+  clientAuth: 'optional',
+});
+
+export const cutover: Peer = {
+  name: 'cutover',
+  absent({ tls, hosts }) {
+    if (tls && !routeHas('tls')) return 'its routes have no TLS yet';
+    return hosts && !routeHas('hosts') ? 'its routes have no hosts yet' : null;
   },
+  start: (place) => startCutover(place),
 };
 
 const haproxy: Peer = {
