@@ -1,6 +1,7 @@
 import type { Colour } from '../core/colour.ts';
 import { CutoverError, errorTable, type ErrorCode, type ErrorRecord } from '../core/errors.ts';
 import type {
+  CountersView,
   DeploymentView,
   DeployRequest,
   EventMessage,
@@ -78,6 +79,10 @@ export class Client {
     if (environment !== undefined) query.set('environment', environment);
     if (after !== undefined) query.set('after', after);
     return this.#call('GET', this.#path(name, `logs?${query.toString()}`));
+  }
+
+  counters(name: string): Promise<CountersView> {
+    return this.#call('GET', this.#path(name, 'counters'));
   }
 
   stop(by: string, what: { readonly instances: boolean; readonly proxy: boolean }): Promise<unknown> {

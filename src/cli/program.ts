@@ -1,4 +1,5 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { parseScrapeAddress } from '../config/scrape-endpoint.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
 import type { AbortOptions } from './verbs/abort.ts';
 import type { DeployOptions } from './verbs/deploy.ts';
@@ -9,6 +10,7 @@ import type { LogsOptions } from './verbs/logs.ts';
 import type { ShowOptions } from './verbs/show.ts';
 import type { StatusOptions } from './verbs/status.ts';
 import type { ByOption } from './verbs/switch.ts';
+import type { TopOptions } from './verbs/top.ts';
 import type { UpOptions } from './verbs/up.ts';
 import type { ReleaseOptions } from './release-order.ts';
 import { version } from './version.ts';
@@ -34,6 +36,11 @@ function whole(least: number, most: number) {
     if (number >= least && number <= most) return number;
     throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}`);
   };
+}
+
+function scrapeAddress(text: string): string {
+  if (parseScrapeAddress(text)) return text;
+  throw new InvalidArgumentError('expected an address such as 127.0.0.1:9180, or a port');
 }
 
 /** Every verb with its arguments, options and examples. What a verb does is loaded when it is run. */
@@ -80,9 +87,16 @@ export function makeProgram({ begin, end }: Running): Program {
     ['cutover up', 'start both in the background; does nothing if they run'],
     ['cutover up --foreground', 'run the controller here, for a service manager'],
     ['cutover up --workers 2', 'the proxy with two worker processes'],
+    ['cutover up --metrics 9180', 'with Prometheus metrics at http://127.0.0.1:9180/metrics'],
   ])
     .option('--foreground', 'Run the controller in this process until it is stopped')
     .option('--workers <n>', 'Worker processes of the proxy', whole(1, 256))
+    .option(
+      '--metrics <address>',
+      'Where a started proxy serves its Prometheus metrics, e.g. 127.0.0.1:9180',
+      scrapeAddress,
+    )
+    .option('--controller-metrics <address>', 'The same for a started controller', scrapeAddress)
     .action(async (options: UpOptions, command: Command) => {
       end(await (await import('./verbs/up.ts')).up(told(command), options));
     });
@@ -166,6 +180,18 @@ export function makeProgram({ begin, end }: Running): Program {
     .option('--watch', 'Draw it over and over')
     .action(async (service: string | undefined, options: StatusOptions, command: Command) => {
       end(await (await import('./verbs/status.ts')).status(told(command), service, options));
+    });
+
+  verb('top', 'Watch the rates of blue and green, side by side', [
+    ['cutover top', 'requests, errors, latencies and bytes, each second until Ctrl-C'],
+    ['cutover top shop --json --count 10', 'ten readings, one JSON document to a line'],
+    ['cutover top --admin .cutover/proxy/admin.sock', 'straight from a proxy, without the controller'],
+  ])
+    .argument('[service]', serviceText)
+    .option('--count <n>', 'End after so many readings', whole(1, 999_999_999))
+    .option('--admin <socket>', 'The admin socket of a proxy, to ask it instead of the controller')
+    .action(async (service: string | undefined, options: TopOptions, command: Command) => {
+      end(await (await import('./verbs/top.ts')).top(told(command), service, options));
     });
 
   verb('history', 'List the deployments, newest first', [

@@ -21,16 +21,16 @@ export interface Started {
  * Sees to it that the controller of this home answers, with its proxy: starts it in the background, in a session of its own, if none does.
  * Idempotent. Throws `controller-failed` with the end of its log if it ends or does not come up, `proxy-absent` if only the proxy is missing.
  *
- * @param workers processes of the proxy, passed on if it is started
+ * @param more arguments for the controller, passed on if it is started
  */
 export async function startController(
   invocation: Pick<Invocation, 'homeDirectory'>,
-  workers: number | undefined,
+  more: readonly string[],
 ): Promise<Started> {
   const client = connect(invocation);
   const found = await statusIfUp(client);
   if (found?.proxy) return { status: found, started: false };
-  const child = found === null ? spawn(invocation.homeDirectory, workers) : null;
+  const child = found === null ? spawn(invocation.homeDirectory, more) : null;
 
   const deadline = performance.now() + startTimeoutMs;
   let status = found;
@@ -63,30 +63,21 @@ interface Child {
   readonly logFrom: number;
 }
 
-function spawn(home: string, workers: number | undefined): Child {
+function spawn(home: string, more: readonly string[]): Child {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const log = openSync(controllerLog(home), 'a', 0o600);
   try {
     const logFrom = fstatSync(log).size;
     let exit: string | null = null;
-    const child = Bun.spawn(
-      [
-        ...selfCommand(),
-        'controller',
-        '--home',
-        home,
-        ...(workers === undefined ? [] : ['--workers', String(workers)]),
-      ],
-      {
-        // A session of its own: neither our end nor our terminal's reaches it.
-        detached: true,
-        cwd: home,
-        stdio: ['ignore', log, log],
-        onExit: (_process, code, signal) => {
-          exit = signal === null ? `exit code ${code}` : `signal ${signal}`;
-        },
+    const child = Bun.spawn([...selfCommand(), 'controller', '--home', home, ...more], {
+      // A session of its own: neither our end nor our terminal's reaches it.
+      detached: true,
+      cwd: home,
+      stdio: ['ignore', log, log],
+      onExit: (_process, code, signal) => {
+        exit = signal === null ? `exit code ${code}` : `signal ${signal}`;
       },
-    );
+    });
     child.unref();
     return { exit: () => exit, logFrom };
   } finally {

@@ -6,6 +6,7 @@ import type { ErrorRecord } from '../core/errors.ts';
 import type { EventRecord } from '../core/event.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
 import { Source } from '../core/release.ts';
+import type { Counters } from '../core/traffic.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { InstanceStatus, Logs } from '../ports/platform.ts';
 
@@ -14,6 +15,7 @@ import type { InstanceStatus, Logs } from '../ports/platform.ts';
  * An error is answered as `{error: ErrorRecord}` with a status of 4xx or 5xx.
  *
  *   GET  /v1/status                                  StatusView
+ *   GET  /v1/metrics                                 Prometheus text
  *   GET  /v1/services/:service                       ServiceView
  *   POST /v1/services/:service/plan                  DeployRequest → PlanView       changes nothing
  *   POST /v1/services/:service/deployments           DeployRequest → 202 DeploymentView
@@ -23,6 +25,7 @@ import type { InstanceStatus, Logs } from '../ports/platform.ts';
  *   GET  /v1/services/:service/deployments           DeploymentView[], newest first (?limit=, 1000 at most)
  *   GET  /v1/services/:service/deployments/:id       DeploymentView
  *   GET  /v1/services/:service/logs                  LogsView (?lines=&layer=&environment=&after=NEXT)
+ *   GET  /v1/services/:service/counters              CountersView, as the router has them at this moment
  *   GET  /v1/services/:service/events                server-sent events (?after=VERSION): `record` (EventRecord) and `progress` (Progress)
  *   POST /v1/stop                                    StopRequest → 202; the controller ends, its proxy and instances too if asked
  */
@@ -152,6 +155,13 @@ export interface SwitchedView {
   readonly tookMs: number;
   /** What going back cost, for a rollback: as it stood before. */
   readonly verdict: Verdict | null;
+}
+
+export interface CountersView {
+  readonly service: string;
+  /** By the router: which environment has the traffic. */
+  readonly live: Colour | null;
+  readonly counters: Counters;
 }
 
 /** With `?after=`: what came behind the answer whose `next` that was, each whole line once. The contract is that of `Platform.logs`. */

@@ -11,18 +11,19 @@ import {
   DeployRequest,
   SwitchRequest,
   StopRequest,
+  type CountersView,
   type LogsView,
   type StatusView,
   type SwitchedView,
 } from './api.ts';
+import { expositionType } from '../core/exposition.ts';
 import { eventStream } from './event-stream.ts';
+import { controllerMetrics, type ControllerReading } from './metrics.ts';
 import { deploymentView, planView, serviceView } from './views.ts';
 
 /** What the routes work with. */
-export interface Controller {
-  readonly engine: Engine;
+export interface Controller extends ControllerReading {
   readonly clock: Clock;
-  readonly identity: StatusView['controller'];
   /** Null while the proxy does not answer. */
   readonly proxy: () => Promise<StatusView['proxy']>;
   /** Begins to stop, after the answer has been sent. */
@@ -60,6 +61,14 @@ export const routes: readonly Route[] = [
       const status: StatusView = { controller: identity, proxy: seen, services };
       return json(status);
     },
+  },
+  {
+    method: 'GET',
+    path: '/v1/metrics',
+    handle: (_call, controller) =>
+      Promise.resolve(
+        new Response(controllerMetrics(controller), { headers: { 'content-type': expositionType } }),
+      ),
   },
   {
     method: 'GET',
@@ -143,6 +152,16 @@ export const routes: readonly Route[] = [
         );
       }
       return Promise.resolve(json(deploymentView(service, deploymentOf(service, id))));
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/services/:service/counters',
+    async handle({ service: name }, { engine }) {
+      const router = engine.routerOf(name);
+      const [route, counters] = await Promise.all([router.read(name), router.counters(name)]);
+      const view: CountersView = { service: name, live: route?.live ?? null, counters };
+      return json(view);
     },
   },
   {

@@ -8,7 +8,8 @@ import { Engine } from '../engine/engine.ts';
 import { createMemoryPlatform, type MemoryPlatform } from '../platforms/memory/platform.ts';
 import { MemoryRouter } from '../routers/memory/memory-router.ts';
 import { memoryStore } from '../stores/memory/store.ts';
-import type { DeploymentView, LogsView, PlanView, ServiceView, StatusView } from './api.ts';
+import { parseExposition } from '../testing/exposition-parser.ts';
+import type { CountersView, DeploymentView, LogsView, PlanView, ServiceView, StatusView } from './api.ts';
 import { serve, type Server } from './server.ts';
 
 const spec = {
@@ -49,6 +50,7 @@ beforeEach(async () => {
     engine,
     clock: systemClock,
     identity,
+    lease: () => lease,
     proxy: () => Promise.resolve(null),
     stop: (request) => stops.push(request),
   });
@@ -203,4 +205,35 @@ test('to stop is asked for, not done, by the route', async () => {
   const { status } = await ask('POST', '/v1/stop', { by: 'ann', instances: false, proxy: true });
   expect(status).toBe(202);
   expect(stops).toEqual([{ by: 'ann', instances: false, proxy: true }]);
+});
+
+test('counters are the router’s, with the side that is live', async () => {
+  expect((await ask('GET', '/v1/services/shop/counters')).status).toBe(404);
+  await deployed();
+  const { status, body } = await ask('GET', '/v1/services/shop/counters');
+  expect(status).toBe(200);
+  const { live, counters } = body as CountersView;
+  expect(live).toBe('blue');
+  expect(counters).toMatchObject({ blue: { requests: 0 }, green: { requests: 0 }, refused: {} });
+});
+
+test('metrics say what the log says, in a form that a strict parser reads', async () => {
+  await deployed();
+  const response = await fetch('http://controller/v1/metrics', { unix: socket });
+  expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  const families = parseExposition(await response.text());
+  const value = (name: string, labels: Record<string, string>): number | undefined =>
+    families
+      .flatMap(({ samples }) => samples)
+      .find((sample) => sample.name === `cutover_controller_${name}` && Bun.deepEquals(sample.labels, labels))
+      ?.value;
+  expect(value('deployments_total', { service: 'shop', kind: 'deploy', outcome: 'succeeded' })).toBe(1);
+  expect(value('deployments_total', { service: 'shop', kind: 'deploy', outcome: 'frozen' })).toBe(0);
+  expect(value('live', { service: 'shop', environment: 'blue' })).toBe(1);
+  expect(value('live', { service: 'shop', environment: 'green' })).toBe(0);
+  expect(value('live_release', { service: 'shop' })).toBe(1);
+  expect(value('epoch', { service: 'shop' })).toBe(1);
+  expect(value('step_duration_seconds_count', { service: 'shop', step: 'switch' })).toBe(1);
+  expect(value('lease_fence', {})).toBe(1);
+  expect(value('info', { version: '0.0.0' })).toBe(1);
 });

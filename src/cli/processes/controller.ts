@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { createChecker } from '../../checks/index.ts';
 import { systemClock } from '../../clocks/system.ts';
 import { prepareSocketDirectory, socketPath } from '../../config/home.ts';
+import { parseScrapeAddress, serveMetrics, type ScrapeEndpoint } from '../../config/scrape-endpoint.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { Engine } from '../../engine/engine.ts';
 import { Tenure } from '../../engine/tenure.ts';
@@ -12,6 +13,7 @@ import { createProcessPlatform } from '../../platforms/process/platform.ts';
 import { identityOf, isAlive, ProcessIdentity } from '../../proxy/keeper/process-identity.ts';
 import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
 import type { StopRequest } from '../../server/api.ts';
+import { controllerMetrics } from '../../server/metrics.ts';
 import { serve } from '../../server/server.ts';
 import { openSqliteStore } from '../../stores/sqlite/store.ts';
 import { version } from '../version.ts';
@@ -31,10 +33,22 @@ const say = (text: string): void => {
  * it is stopped. Instances and proxy outlive it unless `stop` says otherwise.
  */
 export async function run(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { home: { type: 'string' }, workers: { type: 'string' } } });
+  const { values } = parseArgs({
+    args,
+    options: {
+      home: { type: 'string' },
+      workers: { type: 'string' },
+      metrics: { type: 'string' },
+      'controller-metrics': { type: 'string' },
+    },
+  });
   const home = resolve(values.home ?? '.cutover');
   try {
-    await control(home, values.workers === undefined ? undefined : Number(values.workers));
+    await control(home, {
+      workers: values.workers === undefined ? undefined : Number(values.workers),
+      proxyMetrics: values.metrics,
+      metrics: values['controller-metrics'],
+    });
     return 0;
   } catch (error) {
     const { code, message, next } = errorRecord(error);
@@ -44,7 +58,15 @@ export async function run(args: string[]): Promise<number> {
   }
 }
 
-async function control(home: string, workers: number | undefined): Promise<void> {
+interface ControllerOptions {
+  readonly workers: number | undefined;
+  /** Where the proxy serves its metrics over TCP. */
+  readonly proxyMetrics: string | undefined;
+  /** Where the controller does. */
+  readonly metrics: string | undefined;
+}
+
+async function control(home: string, { workers, proxyMetrics, metrics }: ControllerOptions): Promise<void> {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const socket = socketPath(home, controllerSocketName);
   prepareSocketDirectory(socket);
@@ -80,6 +102,7 @@ async function control(home: string, workers: number | undefined): Promise<void>
     router,
     clock,
     workers,
+    metrics: proxyMetrics,
     say,
     // A proxy that was restarted may have lost what it knew.
     onRestart: async () => {
@@ -98,7 +121,17 @@ async function control(home: string, workers: number | undefined): Promise<void>
   for (const warning of warnings) say(warning);
 
   const identity = { pid: process.pid, version, startedAt: clock.now(), home, warnings };
-  const server = serve(socket, { engine, clock, identity, proxy: () => proxy.status(), stop: ended.resolve });
+  const parts = { engine, clock, identity, lease: () => tenure.lease };
+  const server = serve(socket, { ...parts, proxy: () => proxy.status(), stop: ended.resolve });
+  let endpoint: ScrapeEndpoint | undefined;
+  const address = metrics === undefined ? undefined : parseScrapeAddress(metrics);
+  try {
+    endpoint = address && serveMetrics(address, () => Promise.resolve(controllerMetrics(parts)));
+  } catch (error) {
+    // Deployments do not depend on metrics.
+    warnings.push(errorRecord(error).message);
+    say(errorRecord(error).message);
+  }
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => ended.resolve({ by: signal, instances: false, proxy: false }));
   }
@@ -107,6 +140,7 @@ async function control(home: string, workers: number | undefined): Promise<void>
   const reason = await ended.promise;
   const request = reason instanceof Error ? null : reason;
   say(request ? `stops, asked by ${request.by}` : `stops: ${errorRecord(reason).message}`);
+  await endpoint?.close();
   proxy.release();
   await engine.stop();
   if (request?.proxy) await proxy.end();

@@ -23,6 +23,8 @@ export class ProxySupervisor {
       readonly router: EmbeddedRouter;
       readonly clock: Clock;
       readonly workers: number | undefined;
+      /** Where the proxy serves its metrics over TCP. */
+      readonly metrics: string | undefined;
       readonly say: (text: string) => void;
       readonly onRestart: () => Promise<void>;
     },
@@ -59,7 +61,7 @@ export class ProxySupervisor {
   }
 
   async #spawn(): Promise<void> {
-    const { home, workers, clock } = this.parts;
+    const { home, workers, metrics, clock } = this.parts;
     const logPath = join(home, 'proxy.log');
     const log = openSync(logPath, 'a', 0o600);
     const args = [
@@ -67,6 +69,7 @@ export class ProxySupervisor {
       '--home',
       home,
       ...(workers === undefined ? [] : ['--workers', String(workers)]),
+      ...(metrics === undefined ? [] : ['--metrics', metrics]),
     ];
     let exit: number | string | null = null;
     try {

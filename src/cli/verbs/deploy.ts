@@ -20,9 +20,9 @@ export async function deploy(
   options: DeployOptions,
 ): Promise<number> {
   const client = connect(invocation);
-  if (options.up && options.release !== undefined) await startController(invocation, undefined);
+  if (options.up && options.release !== undefined) await startController(invocation, []);
   const { service, request } = await releaseOrder(invocation, client, source, options);
-  if (options.up) await startController(invocation, undefined);
+  if (options.up) await startController(invocation, []);
   const status = await statusIfUp(client);
   if (status === null) {
     throw new CutoverError(

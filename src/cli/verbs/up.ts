@@ -8,16 +8,27 @@ import { startController } from '../start-controller.ts';
 export interface UpOptions {
   readonly foreground?: boolean;
   readonly workers?: number;
+  readonly metrics?: string;
+  readonly controllerMetrics?: string;
+}
+
+/** What is passed on to the controller when it is started. */
+function controllerArguments({ workers, metrics, controllerMetrics }: UpOptions): string[] {
+  return [
+    ...(workers === undefined ? [] : ['--workers', String(workers)]),
+    ...(metrics === undefined ? [] : ['--metrics', metrics]),
+    ...(controllerMetrics === undefined ? [] : ['--controller-metrics', controllerMetrics]),
+  ];
 }
 
 /** Starts controller and proxy, or says that they run. */
-export async function up(invocation: Invocation, { foreground, workers }: UpOptions): Promise<number> {
+export async function up(invocation: Invocation, options: UpOptions): Promise<number> {
   const { homeDirectory, json, output, paint } = invocation;
-  if (foreground) {
+  if (options.foreground) {
     const { run } = await import('../processes/controller.ts');
-    return run(['--home', homeDirectory, ...(workers === undefined ? [] : ['--workers', String(workers)])]);
+    return run(['--home', homeDirectory, ...controllerArguments(options)]);
   }
-  const { status, started } = await startController(invocation, workers);
+  const { status, started } = await startController(invocation, controllerArguments(options));
   if (json) {
     answerJson(invocation, { started, socket: controllerSocket(homeDirectory), ...status });
     return 0;

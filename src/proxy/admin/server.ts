@@ -3,6 +3,7 @@ import type { BunRequest } from 'bun';
 import { z } from 'zod';
 import { prepareSocketDirectory, socketPath } from '../../config/home.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
+import { expositionType } from '../../core/exposition.ts';
 import { Route } from '../../core/traffic.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { adminSocketName, httpStatus, StopOrder } from './protocol.ts';
@@ -39,6 +40,15 @@ const answer = async (respond: () => Promise<unknown>): Promise<Response> => {
   }
 };
 
+const metrics = async (keeper: Keeper): Promise<Response> => {
+  try {
+    return new Response(await keeper.metrics(), { headers: { 'content-type': expositionType } });
+  } catch (error) {
+    const record = errorRecord(error);
+    return Response.json(record, { status: httpStatus(record.code) });
+  }
+};
+
 const unknown = (service: string): CutoverError =>
   new CutoverError('service-unknown', `the proxy has no service ${service}`, {
     next: 'see which it has: cutover status',
@@ -60,6 +70,7 @@ export function serveAdmin(keeper: Keeper, home: string): { readonly path: strin
     development: false,
     routes: {
       '/v1/status': { GET: () => answer(() => Promise.resolve(keeper.status())) },
+      '/v1/metrics': { GET: () => metrics(keeper) },
       '/v1/table': { GET: () => answer(() => Promise.resolve(keeper.table)) },
       '/v1/services/:name': {
         GET: ({ params }: BunRequest<'/v1/services/:name'>) =>

@@ -1,5 +1,7 @@
 import { cpus } from 'node:os';
-import { CutoverError } from '../../core/errors.ts';
+import { serveMetrics, type ScrapeEndpoint } from '../../config/scrape-endpoint.ts';
+import type { Address } from '../../core/address.ts';
+import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { serveAdmin } from '../admin/server.ts';
 import { Keeper, type KeeperOptions } from './keeper.ts';
 
@@ -7,6 +9,8 @@ export interface KeeperProcessOptions extends Omit<KeeperOptions, 'workers' | 'l
   readonly workers?: number;
   readonly version?: string;
   readonly log?: (line: string) => void;
+  /** Where the metrics are served over TCP too (`GET /metrics`). */
+  readonly metrics?: Address;
   /** How long exchanges may go on after SIGTERM, SIGINT or SIGHUP (default 10 s). */
   readonly stopDrainMs?: number;
   /** Called once the admin socket answers. */
@@ -51,12 +55,24 @@ export async function runKeeperProcess(options: KeeperProcessOptions): Promise<v
       log: options.log ?? ((line) => process.stderr.write(`proxy: ${line}\n`)),
     });
     const admin = serveAdmin(keeper, options.home);
+    const endpoint = options.metrics && metricsEndpoint(keeper, options.metrics);
     if (stopAsked) stop();
     else options.onReady?.(admin.path);
     await keeper.stopped;
+    await endpoint?.close();
     await admin.close();
   } finally {
     keeper?.unlock();
     for (const signal of signals) process.off(signal, stop);
+  }
+}
+
+/** Traffic does not depend on metrics: an address that is taken is told and done without. */
+function metricsEndpoint(keeper: Keeper, address: Address): ScrapeEndpoint | undefined {
+  try {
+    return serveMetrics(address, () => keeper.metrics());
+  } catch (error) {
+    keeper.warn(errorRecord(error).message);
+    return undefined;
   }
 }

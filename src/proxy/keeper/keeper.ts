@@ -5,6 +5,7 @@ import { formatAddress, type Address } from '../../core/address.ts';
 import { CutoverError } from '../../core/errors.ts';
 import type { Applied, Counters, Route } from '../../core/traffic.ts';
 import type { ProxyStatus, StopOrder } from '../admin/protocol.ts';
+import { proxyMetrics } from '../admin/metrics.ts';
 import type { Listener, Table } from '../data-plane.ts';
 import { TableFile } from '../table/table-file.ts';
 import {
@@ -194,6 +195,16 @@ export class Keeper {
     return this.fleet.counters(service, this.bootId);
   }
 
+  /** All counters of all services as Prometheus text. */
+  async metrics(): Promise<string> {
+    await this.fleet.refreshCounters();
+    const services = this.inForce.routes.map((route) => ({
+      route,
+      counters: this.fleet.counters(route.service, this.bootId),
+    }));
+    return proxyMetrics({ status: this.status(), services });
+  }
+
   status(): ProxyStatus {
     return {
       pid: process.pid,
@@ -332,7 +343,8 @@ export class Keeper {
       );
   }
 
-  private warn(warning: string): void {
+  /** Tells a person: in the log now, and in `status` from now on. */
+  warn(warning: string): void {
     this.options.log(warning);
     this.warnings.push(warning);
     // Only the latest are of use, and a disk that stays full must not fill the memory too.

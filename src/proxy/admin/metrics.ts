@@ -1,0 +1,177 @@
+import type { Colour } from '../../core/colour.ts';
+import { exposition, latencyDistribution, type Family, type Sample } from '../../core/exposition.ts';
+import { failureCauses, type Counters, type Route, type SideCounters } from '../../core/traffic.ts';
+import type { ProxyStatus } from './protocol.ts';
+
+/** What the metrics of a proxy are made from. */
+export interface ProxyReading {
+  readonly status: ProxyStatus;
+  readonly services: readonly { readonly route: Route; readonly counters: Counters }[];
+}
+
+const colours: readonly Colour[] = ['blue', 'green'];
+const classes = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+
+/** What the proxy has counted since its keeper started, as Prometheus text. Pure. */
+export function proxyMetrics({ status, services }: ProxyReading): string {
+  type Labelled = { route: Route; colour: Colour; side: SideCounters; labels: Record<string, string> };
+  const sides = services.flatMap(({ route, counters }): Labelled[] =>
+    colours.map((colour) => ({
+      route,
+      colour,
+      side: counters[colour],
+      labels: { service: route.service, environment: colour },
+    })),
+  );
+  const eachSide = (value: (side: Labelled) => number): Sample[] =>
+    sides.map((each) => ({ labels: each.labels, value: value(each) }));
+  const eachService = (value: (route: Route) => number): Sample[] =>
+    services.map(({ route }) => ({ labels: { service: route.service }, value: value(route) }));
+  const counter = (name: string, help: string, samples: readonly Sample[]): Family => ({
+    name: `cutover_proxy_${name}_total`,
+    help,
+    type: 'counter',
+    samples,
+  });
+  const gauge = (name: string, help: string, samples: readonly Sample[]): Family => ({
+    name: `cutover_proxy_${name}`,
+    help,
+    type: 'gauge',
+    samples,
+  });
+  const one = (value: number, labels: Record<string, string> = {}): Sample[] => [{ labels, value }];
+
+  return exposition([
+    counter(
+      'requests',
+      'Requests sent to an environment, upgrades among them.',
+      eachSide(({ side }) => side.requests),
+    ),
+    counter(
+      'responses',
+      'Whole responses by class of status.',
+      sides.flatMap(({ labels, side }) =>
+        classes.map((one) => ({ labels: { ...labels, class: one }, value: side.status[one] })),
+      ),
+    ),
+    counter(
+      'failures',
+      'Requests that did not get one whole response, by cause.',
+      sides.flatMap(({ labels, side }) =>
+        // All causes from the first reading on: a rate over a series that appears with its first failure misses that failure.
+        [...new Set([...failureCauses, ...Object.keys(side.failed)])].map((cause) => ({
+          labels: { ...labels, cause },
+          value: side.failed[cause] ?? 0,
+        })),
+      ),
+    ),
+    counter(
+      'client_closed',
+      'Requests whose client went away before the response was whole.',
+      eachSide(({ side }) => side.clientClosed),
+    ),
+    counter(
+      'refused',
+      'Requests that the proxy answered by itself because they were wrong, by status.',
+      services.flatMap(({ route, counters }) =>
+        Object.entries(counters.refused).map(([code, value]) => ({
+          labels: { service: route.service, status: code },
+          value,
+        })),
+      ),
+    ),
+    counter(
+      'held',
+      'Requests that waited at the barrier of a switch.',
+      eachSide(({ side }) => side.held),
+    ),
+    counter(
+      'retried',
+      'Attempts beyond the first.',
+      eachSide(({ side }) => side.retried),
+    ),
+    counter(
+      'writes',
+      'Answered requests with an unsafe method.',
+      eachSide(({ side }) => side.writes),
+    ),
+    counter(
+      'upgrades',
+      'Requests that became tunnels, such as WebSockets.',
+      eachSide(({ side }) => side.upgrades),
+    ),
+    counter(
+      'received_bytes',
+      'Bytes from clients, heads included.',
+      eachSide(({ side }) => side.bytesIn),
+    ),
+    counter(
+      'sent_bytes',
+      'Bytes to clients, heads included.',
+      eachSide(({ side }) => side.bytesOut),
+    ),
+    gauge(
+      'in_flight',
+      'Requests and tunnels under way.',
+      eachSide(({ side }) => side.inFlight),
+    ),
+    {
+      name: 'cutover_proxy_request_duration_seconds',
+      help: 'From the whole request head to the last byte of the response, without upgrades. The sum is right to within 6 %.',
+      type: 'histogram',
+      distributions: sides.map(({ labels, side }) => latencyDistribution(labels, side.latency)),
+    },
+    gauge(
+      'live',
+      '1 for the environment that has the traffic.',
+      eachSide(({ route, colour }) => (route.live === colour ? 1 : 0)),
+    ),
+    gauge(
+      'release',
+      'The release that an environment holds; 0 if none.',
+      eachSide(({ route, colour }) => route[colour].release ?? 0),
+    ),
+    gauge(
+      'instances',
+      'Instances that an environment has in the table.',
+      eachSide(({ route, colour }) => route[colour].instances.length),
+    ),
+    gauge(
+      'epoch',
+      'The epoch in force.',
+      eachService(({ epoch }) => epoch),
+    ),
+    gauge(
+      'table_version',
+      'Of the routing table; grows by one with every change.',
+      one(status.table.version),
+    ),
+    gauge('workers', 'Worker processes that should run.', one(status.workers.length)),
+    gauge(
+      'workers_ready',
+      'Worker processes that serve.',
+      one(status.workers.filter(({ ready }) => ready).length),
+    ),
+    gauge(
+      'workers_draining',
+      'Processes of former sets that finish what they began.',
+      one(status.draining.length),
+    ),
+    counter(
+      'worker_restarts',
+      'Workers that ended and were replaced.',
+      one(status.workers.reduce((sum, { restarts }) => sum + restarts, 0)),
+    ),
+    gauge('warnings', 'What a person should look at: cutover status shows it.', one(status.warnings.length)),
+    gauge(
+      'start_time_seconds',
+      'When the keeper started, in seconds since 1970; the counters began then.',
+      one(status.startedAt / 1000),
+    ),
+    gauge(
+      'info',
+      'Always 1; says which program and which start this is.',
+      one(1, { version: status.version, boot_id: status.bootId }),
+    ),
+  ]);
+}
