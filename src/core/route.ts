@@ -1,10 +1,11 @@
 import type { Address } from './address.ts';
 import type { Colour } from './colour.ts';
 import { ready } from './environment.ts';
+import { instancePolicyOf } from './instance-policy.ts';
 import { sameLimits } from './limits.ts';
 import { addressesOf } from './placement.ts';
 import { releaseOf, type Service } from './service.ts';
-import { routedLayer } from './spec.ts';
+import { healthOf, routedLayer } from './spec.ts';
 import type { Route, RoutedSide } from './traffic.ts';
 
 /**
@@ -24,7 +25,7 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
   const number = service.environments[live].release;
   const release = number === null ? undefined : releaseOf(service, number);
   if (!release) throw new Error(`${live} holds no release`);
-  const { listen, preview, previewHost, limits } = release.spec.router;
+  const { listen, preview, previewHost, limits, instances } = release.spec.router;
   return {
     service: service.name,
     epoch,
@@ -35,6 +36,7 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
     blue: side('blue'),
     green: side('green'),
     limits,
+    instancePolicy: instancePolicyOf(instances, healthOf(release.spec, routedLayer(release.spec))),
   };
 }
 
@@ -52,6 +54,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
     found.previewHost === expected.previewHost &&
     side(found.blue, expected.blue) &&
     side(found.green, expected.green) &&
+    JSON.stringify(found.instancePolicy) === JSON.stringify(expected.instancePolicy) &&
     sameLimits(found.limits, expected.limits)
   );
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AddressText } from './address.ts';
 import { Duration } from './duration.ts';
+import { InstanceRules } from './instance-policy.ts';
 import { Limits } from './limits.ts';
 
 const nameError = {
@@ -222,6 +223,9 @@ export const Spec = z
         layer: name
           .optional()
           .describe('The layer that gets the traffic. Default: `web`, or the only layer.'),
+        instances: InstanceRules.default(InstanceRules.parse({})).describe(
+          'How instances that do badly are passed over. See docs/instances.md.',
+        ),
         limits: Limits.default(Limits.parse({})).describe(
           'What clients and instances may take, in bytes and time. See docs/limits.md.',
         ),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Address } from './address.ts';
 import { Colour } from './colour.ts';
+import { InstancePolicy } from './instance-policy.ts';
 import { combine, Histogram } from './latency.ts';
 import { RouteLimits } from './limits.ts';
 
@@ -26,6 +27,8 @@ export const Route = z.object({
   green: RoutedSide,
   /** What is allowed to clients and instances; absent: the router's own defaults. */
   limits: RouteLimits.optional(),
+  /** How instances that do badly are passed over; absent: by the router's own defaults, without checks. */
+  instancePolicy: InstancePolicy.optional(),
 });
 export type Route = z.infer<typeof Route>;
 
@@ -65,6 +68,8 @@ export const SideCounters = z.object({
   /** Answered requests with an unsafe method (not GET, HEAD, OPTIONS or TRACE; RFC 9110 §9.2.1). */
   writes: z.number(),
   upgrades: z.number(),
+  /** How often an instance was ejected, once for each worker. */
+  ejected: z.number().default(0),
   bytesIn: z.number(),
   bytesOut: z.number(),
   inFlight: z.number(),
@@ -93,6 +98,7 @@ export const emptySide = (): SideCounters => ({
   retried: 0,
   writes: 0,
   upgrades: 0,
+  ejected: 0,
   bytesIn: 0,
   bytesOut: 0,
   inFlight: 0,
@@ -126,6 +132,7 @@ export function combineSides(a: SideCounters, b: SideCounters, sign: 1 | -1): Si
     retried: a.retried + sign * b.retried,
     writes: a.writes + sign * b.writes,
     upgrades: a.upgrades + sign * b.upgrades,
+    ejected: a.ejected + sign * b.ejected,
     bytesIn: a.bytesIn + sign * b.bytesIn,
     bytesOut: a.bytesOut + sign * b.bytesOut,
     inFlight: sign === 1 ? a.inFlight + b.inFlight : a.inFlight,

@@ -26,6 +26,8 @@ export interface DataPlane {
   hold(): void;
   /** Sends the waiting requests by the table in force, in the order in which they came; returns how many waited. */
   release(): number;
+  /** Which instances the checks found sick, by `instanceKey`: they get no new requests while another one may. */
+  sicken(instances: readonly string[]): void;
   /** By service. `bootId` is the keeper's to add. */
   counters(): ReadonlyMap<string, Omit<Counters, 'bootId'>>;
   /**

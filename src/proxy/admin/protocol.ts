@@ -24,6 +24,8 @@ export const ProxyStatus = z.object({
   draining: z.array(z.int()),
   table: z.object({ version: z.int(), services: z.array(z.string()) }),
   listeners: z.array(Address),
+  /** Instances that the checks found sick: service, colour, release and address. */
+  sick: z.array(z.string()).default([]),
   /** What a person should look at: a damaged table, an address that could not be bound. */
   warnings: z.array(z.string()),
 });

@@ -104,6 +104,15 @@ export class Fleet {
     );
   }
 
+  /** Tells every worker which instances are sick. One that does not hear it is told at the next beat. */
+  async sicken(instances: readonly string[]): Promise<void> {
+    await Promise.allSettled(
+      this.routing().map((worker) =>
+        worker.order({ kind: 'sicken', instances: [...instances] }, this.options.answerMs),
+      ),
+    );
+  }
+
   /**
    * Starts a whole set of processes that do not accept yet.
    *

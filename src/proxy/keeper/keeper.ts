@@ -18,6 +18,7 @@ import {
 } from '../table/table.ts';
 import { switchTogether } from './barrier.ts';
 import { Fleet } from './fleet.ts';
+import { InstanceChecks } from './instance-checks.ts';
 import { lockKeeper } from './keeper-lock.ts';
 import { ListenerSet } from './listener-set.ts';
 import { rehearseChange } from './rehearsal.ts';
@@ -57,6 +58,10 @@ export class Keeper {
   private readonly turns = new Serial();
   private readonly resolveStopped: () => void;
   private pulse: Timer | undefined;
+  private readonly checks = new InstanceChecks((instance, sick) => {
+    this.options.log(`instance ${instance} is ${sick ? 'sick and gets no new requests' : 'healthy again'}`);
+    void this.fleet.sicken(this.checks.sick());
+  });
   private stopping = false;
   /** What the workers in their slots accept on. */
   private served: readonly Listener[] = [];
@@ -142,6 +147,7 @@ export class Keeper {
         if (keeper.unbound.size) await Bun.sleep(bindAgainMs);
       }
       rehearseChange();
+      keeper.checks.follow(table);
       keeper.pulse = setInterval(() => keeper.beat(), pulseMs);
       return keeper;
     } finally {
@@ -215,6 +221,7 @@ export class Keeper {
       draining: this.fleet.draining(),
       table: { version: this.inForce.version, services: this.inForce.routes.map(({ service }) => service) },
       listeners: this.listeners.all().map(({ address }) => address),
+      sick: this.checks.sick(),
       warnings: [...this.warnings, ...[...this.unbound.values()].map(({ reason }) => reason)],
     };
   }
@@ -224,6 +231,7 @@ export class Keeper {
     if (!this.stopping) {
       this.stopping = true;
       clearInterval(this.pulse);
+      this.checks.stop();
       void this.turns.run(() => this.end(drainMs, keepWorkers)).finally(() => this.resolveStopped());
     }
     return this.stopped;
@@ -278,6 +286,7 @@ export class Keeper {
       );
       if (fresh) this.fleet.installSet(fresh);
       this.served = needed;
+      this.checks.follow(next);
       this.listeners.keepOnly(wanted);
       for (const key of this.unbound.keys()) if (!wanted.has(key)) this.unbound.delete(key);
       return { holdMs, held, counters: counters ?? this.fleet.counters(service, this.bootId) };
@@ -335,6 +344,8 @@ export class Keeper {
   /** Each second: what workers counted is fetched, so that little is lost with one, and missing addresses are tried again. */
   private beat(): void {
     void this.fleet.refreshCounters();
+    // Also none: a worker may have taken the place of one that was told of some.
+    void this.fleet.sicken(this.checks.sick());
     if (!this.unbound.size) return;
     this.turns
       .run(() => this.bindAgain())

@@ -27,6 +27,8 @@ export const Order = z.discriminatedUnion('kind', [
   /** Releases by the table that was in force before. */
   z.object({ kind: z.literal('release'), id }),
   z.object({ kind: z.literal('counters'), id }),
+  /** These instances are sick, by `instanceKey`, and no others. */
+  z.object({ kind: z.literal('sicken'), id, instances: z.array(z.string()) }),
   z.object({ kind: z.literal('drain'), id, deadlineMs: z.number().min(0) }),
 ]);
 export type Order = z.infer<typeof Order>;

@@ -72,6 +72,9 @@ class WorkerProcess {
         return this.release();
       case 'release':
         return this.release();
+      case 'sicken':
+        this.plane.sicken(order.instances);
+        return 0;
       case 'counters':
         return 0;
       case 'drain':

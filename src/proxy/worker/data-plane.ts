@@ -89,6 +89,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       for (const client of waiting) client.release();
       return waiting.length;
     },
+    sicken: (instances) => routing.sicken(new Set(instances)),
     counters(): ReadonlyMap<string, Omit<Counters, 'bootId'>> {
       const at = wallNow();
       return new Map([...routing.services()].map(([service, tally]) => [service, tally.counters(at)]));

@@ -299,7 +299,8 @@ export class Exchange implements ClientUser, UpstreamUser {
   onUpstreamRefused(status: 502 | 504 = 502): void {
     const { plane } = this;
     const pool = this.pool!;
-    pool.avoidUntil = plane.tick() + plane.limits.avoidMs;
+    pool.care.avoid(plane.tick() + plane.limits.avoidMs);
+    this.side!.strike(pool, plane.coarse);
     this.detach()?.destroy();
     // Nothing was sent, so whatever the method, another instance may have it.
     (this.tried ??= []).push(pool);
@@ -519,6 +520,9 @@ export class Exchange implements ClientUser, UpstreamUser {
   /** The instance has done its part: its connection rests in the pool, if nothing is left on it in either direction. */
   private responseWhole(): void {
     this.responseDone = true;
+    const pool = this.pool!;
+    if (this.status >= 500) this.side!.strike(pool, this.plane.coarse);
+    else if (pool.care.strikes !== 0) pool.care.strikes = 0;
     const upstream = this.detach()!;
     if (this.requestDone && this.upstreamStays && !upstream.ended && upstream.outlet.empty)
       upstream.rest(this.idleSeconds);
@@ -543,6 +547,8 @@ export class Exchange implements ClientUser, UpstreamUser {
   private fail(cause: FailureCause, status: AnswerStatus): void {
     const { plane, client } = this;
     this.side!.tally.failedFor(cause);
+    // At the end of a drain everything is cut, whatever the instance does.
+    if (this.pool !== null && !plane.draining) this.side!.strike(this.pool, plane.coarse);
     this.detach()?.destroy(true);
     this.leave();
     if (this.headSent) return client.terminate();

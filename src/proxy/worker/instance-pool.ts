@@ -1,12 +1,14 @@
 import type { Address } from '../../core/address.ts';
+import type { InstancePolicy } from '../../core/instance-policy.ts';
+import { defaultPolicy, InstanceCare } from './instance-care.ts';
 import type { Plane } from './plane.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 /** One instance of one release, and the idle connections to it. */
 export class InstancePool {
   inFlight = 0;
-  /** Until when it is passed over, because it refused a connection. */
-  avoidUntil = 0;
+  policy: InstancePolicy = defaultPolicy;
+  readonly care = new InstanceCare();
   /** It left the table: connections to it are closed when they get idle. */
   retired = false;
   /** The one used last is taken first: the others get old and are closed. */

@@ -241,6 +241,7 @@ export class Rig implements AsyncDisposable {
     release?: number;
     previewHost?: string;
     limits?: Route['limits'];
+    instancePolicy?: Route['instancePolicy'];
   }): void {
     const route: Route = {
       service: 'shop',
@@ -252,6 +253,7 @@ export class Rig implements AsyncDisposable {
       blue: { release: sides.release ?? 1, instances: [...(sides.blue ?? [])] },
       green: { release: 2, instances: [...(sides.green ?? [])] },
       limits: sides.limits,
+      instancePolicy: sides.instancePolicy,
     };
     this.plane.swap({ version: ++this.version, routes: [route] });
   }

@@ -1,10 +1,13 @@
 import { formatAddress } from '../../core/address.ts';
 import { type Colour, other } from '../../core/colour.ts';
+import type { InstancePolicy } from '../../core/instance-policy.ts';
 import type { Route } from '../../core/traffic.ts';
 import type { Table } from '../data-plane.ts';
 import { ascii, sameInAnyCase } from '../http1/octets.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import { instanceKey } from '../table/instance-key.ts';
 import { InstancePool } from './instance-pool.ts';
+import { defaultPolicy } from './instance-care.ts';
 import { type Limits, limitsOf } from './limits.ts';
 import type { Plane } from './plane.ts';
 import { ServiceTally, type SideTally } from './tally.ts';
@@ -21,11 +24,20 @@ export class Side {
     readonly tally: SideTally,
     readonly pools: readonly InstancePool[],
     readonly limits: Limits,
+    private readonly policy: InstancePolicy,
   ) {}
 
+  /** An instance did its part badly. It is ejected if it did so too often, unless no other one would be left. */
+  strike(pool: InstancePool, now: number): void {
+    if (!pool.care.strike(now, this.policy)) return;
+    if (!this.pools.some((other) => other !== pool && !other.care.passedOver(now))) return;
+    pool.care.eject(now, this.policy);
+    this.tally.ejected++;
+  }
+
   /**
-   * The instance with the fewest requests in flight; equal ones take turns. Instances in `tried`, and those that refused
-   * a connection just now, come last or not at all. Undefined if there is none left.
+   * The instance with the fewest requests in flight; equal ones take turns. Those that are sick, ejected or refused a
+   * connection just now come last: better a try than a refusal. Those in `tried` do not come at all. Undefined if there is none left.
    */
   pick(now: number, tried: readonly InstancePool[] | null): InstancePool | undefined {
     const { pools } = this;
@@ -36,7 +48,7 @@ export class Side {
     for (let n = 0; n < pools.length; n++) {
       const pool = pools[(start + n) % pools.length]!;
       if (tried?.includes(pool)) continue;
-      const load = pool.inFlight + (pool.avoidUntil > now ? 1e9 : 0);
+      const load = pool.care.steady ? pool.inFlight : pool.care.load(pool.inFlight, now);
       if (load < bestLoad) {
         best = pool;
         bestLoad = load;
@@ -70,9 +82,6 @@ export class Entry {
     return this.live;
   }
 }
-
-const poolKey = (service: string, colour: Colour, release: number | null, address: string): string =>
-  `${service} ${colour} ${release} ${address}`;
 
 /** The table in force, made ready for look-up, with what outlives a table: tallies, and the pools of instances that stay. */
 export class Routing {
@@ -123,14 +132,20 @@ export class Routing {
     limits: Limits,
   ): Side {
     const { release, instances } = route[colour];
+    const policy = route.instancePolicy ?? defaultPolicy;
+    const fresh: InstancePool[] = [];
     const own = instances.map((address) => {
-      // The release is part of the name: at the same address, another release is another program.
-      const key = poolKey(route.service, colour, release, formatAddress(address));
-      const pool = pools.get(key) ?? this.pools.get(key) ?? new InstancePool(this.plane, address);
+      const key = instanceKey(route.service, colour, release, formatAddress(address));
+      let pool = pools.get(key) ?? this.pools.get(key);
+      if (pool === undefined) fresh.push((pool = new InstancePool(this.plane, address)));
+      pool.policy = policy;
       pools.set(key, pool);
       return pool;
     });
-    return new Side(route.service, route.epoch, colour, tally[colour], own, limits);
+    // One that joins others begins slowly; a side that is new as a whole has nobody else to give its requests to.
+    if (fresh.length < own.length)
+      for (const pool of fresh) pool.care.ramp(this.plane.coarse, policy.slowStartMs);
+    return new Side(route.service, route.epoch, colour, tally[colour], own, limits, policy);
   }
 
   entryOf(address: string): Entry | undefined {
@@ -146,6 +161,11 @@ export class Routing {
     return this.sides
       .filter((side) => side.inFlight > 0)
       .map(({ service, colour, epoch, inFlight }) => ({ service, colour, epoch, inFlight }));
+  }
+
+  sicken(keys: ReadonlySet<string>): void {
+    const now = this.plane.tick();
+    for (const [key, pool] of this.pools) pool.care.sicken(keys.has(key), now, pool.policy);
   }
 
   sweep(now: number): void {

@@ -9,6 +9,7 @@ export class SideTally {
   retried = 0;
   writes = 0;
   upgrades = 0;
+  ejected = 0;
   bytesIn = 0;
   bytesOut = 0;
   inFlight = 0;
@@ -29,8 +30,19 @@ export class SideTally {
     this.failed.set(cause, (this.failed.get(cause) ?? 0) + 1);
   }
   counters(): SideCounters {
-    const { requests, clientClosed, held, retried, writes, upgrades, bytesIn, bytesOut, inFlight, classes } =
-      this;
+    const {
+      requests,
+      clientClosed,
+      held,
+      retried,
+      writes,
+      upgrades,
+      ejected,
+      bytesIn,
+      bytesOut,
+      inFlight,
+      classes,
+    } = this;
     return {
       requests,
       status: {
@@ -46,6 +58,7 @@ export class SideTally {
       retried,
       writes,
       upgrades,
+      ejected,
       bytesIn,
       bytesOut,
       inFlight,
