@@ -1,5 +1,8 @@
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { get, ok, Rig, type Wire } from './rig.fixture.ts';
+
+// The kernel copies gigabytes for clients that do not read.
+setDefaultTimeout(30_000);
 
 const each = 500;
 /** More than the kernel takes in for a client that does not read. */
