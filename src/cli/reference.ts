@@ -70,7 +70,7 @@ when the order is given.`,
 \`unsafe\`. A deployment that is under way and has switched already is taken back instead, which comes to the same.`,
   abort:
     'Succeeds if the deployment was taken back. One that had succeeded before the abort came is `nothing-running`.',
-  status: `\`UP\` is how many instances run, of how many, and how far the environment has come: prepared, shipped, started, healthy, verified. Requests, failures and
+  status: `\`UP\` is how many instances run, of how many, and how far the environment has come: prepared, started, healthy, verified. Requests, failures and
 latencies are the router's own, since it was started.`,
   logs: `Escape sequences in what instances wrote are left out; \`--json\` has them. Of an environment that was stopped, also after a deployment that
 failed, there are the lines of its last run.

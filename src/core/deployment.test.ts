@@ -113,7 +113,7 @@ class World {
         return [{ type: 'environment-prepared', colour, release, placement }];
       }
       case 'ship':
-        return [{ type: 'environment-shipped', colour: step.colour, release: step.release, digest: '' }];
+        return [{ type: 'release-shipped', release: step.release, digest: '' }];
       case 'start':
         this.act(() => (this.up[step.colour] = step.release));
         return [{ type: 'environment-started', colour: step.colour, release: step.release }];

@@ -4,11 +4,11 @@ import type { Placement } from './placement.ts';
 /**
  * How far an environment has come with the release that it holds:
  *
- *   empty → prepared → shipped → started → healthy → verified
+ *   empty → prepared → started → healthy → verified
  *
  * and back to `empty` when it is retired. Which of the two has the traffic is the service's to know, not the environment's.
  */
-export const phases = ['empty', 'prepared', 'shipped', 'started', 'healthy', 'verified'] as const;
+export const phases = ['empty', 'prepared', 'started', 'healthy', 'verified'] as const;
 export type Phase = (typeof phases)[number];
 
 /** `live` takes traffic, `standby` is kept hot for the way back, `idle` is free for the next release. */

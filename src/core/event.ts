@@ -49,7 +49,7 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('receipt-recorded'), deployment, receipt: Receipt }),
 
   z.object({ type: z.literal('environment-prepared'), colour: Colour, release, placement: Placement }),
-  z.object({ type: z.literal('environment-shipped'), colour: Colour, release, digest: z.string() }),
+  z.object({ type: z.literal('release-shipped'), release, digest: z.string() }),
   z.object({ type: z.literal('environment-started'), colour: Colour, release }),
   z.object({ type: z.literal('environment-healthy'), colour: Colour, release }),
   z.object({ type: z.literal('environment-verified'), colour: Colour, release }),

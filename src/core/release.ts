@@ -26,4 +26,6 @@ export interface Release {
   readonly spec: Spec;
   readonly createdAt: number;
   readonly by: string;
+  /** The sha256 of its content, in hex; null until it has been shipped. */
+  readonly digest: string | null;
 }

@@ -26,7 +26,7 @@ const stretch: fc.Arbitrary<ServiceEvent[]> = fc.oneof(
       .map(([prepared, many]) => {
         const { colour, release } = prepared;
         const after: ServiceEvent[] = [
-          { type: 'environment-shipped', colour, release, digest: '' },
+          { type: 'release-shipped', release, digest: '' },
           { type: 'environment-started', colour, release },
           { type: 'environment-healthy', colour, release },
           { type: 'environment-verified', colour, release },

@@ -121,6 +121,7 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         by,
         spec: Spec.parse(event.spec),
         createdAt: at,
+        digest: null,
       };
       return next({ releases: [...service.releases, release] });
     }
@@ -219,10 +220,17 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         lastPlacement: placement,
       });
     }
-    case 'environment-shipped':
-      return advance(event.colour, event.release, 'prepared', 'shipped');
+    case 'release-shipped': {
+      const shipped = releaseOf(service, event.release) ?? refuse(`there is no release ${event.release}`);
+      const { digest } = event;
+      if (shipped.digest !== null && shipped.digest !== digest)
+        refuse(`release ${event.release} has another content`);
+      return next({ releases: service.releases.with(event.release - 1, { ...shipped, digest }) });
+    }
     case 'environment-started':
-      return advance(event.colour, event.release, 'shipped', 'started');
+      if ((releaseOf(service, event.release)?.digest ?? null) === null)
+        refuse(`release ${event.release} was not shipped`);
+      return advance(event.colour, event.release, 'prepared', 'started');
     case 'environment-healthy':
       return advance(event.colour, event.release, 'started', 'healthy');
     case 'environment-verified':

@@ -172,6 +172,21 @@ describe('an engine', () => {
     expect((await world.router.read('shop'))?.blue.instances).toEqual([]);
   });
 
+  test('goes forward again at once if a rollback was a mistake, though the old side is still being drained', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    await world.deployed(engine, 'good');
+    await world.deployed(engine, 'good');
+    const back = await engine.rollback('shop', 'test');
+    expect(back.to).toBe('blue');
+    expect(current(engine.service('shop'))?.id).toBe(back.deployment);
+    const forward = await engine.rollback('shop', 'test');
+    expect(forward).toMatchObject({ to: 'green', deployment: back.deployment });
+    const service = await world.settled(engine, back.deployment);
+    expect(service.deployments.at(-1)?.status).toBe('undone');
+    expect((await world.router.read('shop'))?.live).toBe('green');
+  });
+
   test('refuses a second deployment by name of the first', async () => {
     const world = new World();
     const engine = await world.boot();

@@ -166,7 +166,7 @@ export class Engine {
     const entry = this.#entry(name);
     const running = current(entry.journal.service);
     const switched = running?.switches.at(-1);
-    if (running && switched && running.plan.kind === 'deploy') {
+    if (running && switched) {
       await this.abort(name, by);
       return this.#switched(entry, running.id, running.switches.length);
     }
@@ -475,7 +475,10 @@ function releaseFor(
   const { spec, base, source, version } = order.order;
   const number = service.releases.length + 1;
   const created: ServiceEvent = { type: 'release-created', number, version, source, base, spec, by };
-  return { release: { number, version, source, base, spec: Spec.parse(spec), createdAt: now, by }, created };
+  return {
+    release: { number, version, source, base, spec: Spec.parse(spec), createdAt: now, by, digest: null },
+    created,
+  };
 }
 
 function existing(service: Service, number: number): Release {

@@ -9,7 +9,9 @@ const longestLookMs = 500;
 
 export const bake: Step<'bake'> = {
   describe: ({ colour, back, forMs }) =>
-    `watch ${colour} for ${formatDuration(forMs)}${back === null ? '' : `, and go back to ${back} if it does badly`}`,
+    forMs === 0
+      ? `see that ${colour} runs; no longer watch, since strategy.bake is 0`
+      : `watch ${colour} for ${formatDuration(forMs)}${back === null ? '' : `, and go back to ${back} if it does badly`}`,
   describeUndo: () => null,
 
   async run({ colour, release: number, forMs }, context) {

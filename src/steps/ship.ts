@@ -5,7 +5,7 @@ export const ship: Step<'ship'> = {
   // A sealed release harms nobody; it is pruned by the same rule as the others.
   describeUndo: () => null,
 
-  async run({ colour, release }, context) {
+  async run({ release }, context) {
     const shipped = await context.platform.ship(
       context.service().name,
       context.release(release),
@@ -13,7 +13,7 @@ export const ship: Step<'ship'> = {
     );
     return {
       says: `${shipped.files} files, ${formatBytes(shipped.bytes)}, sha256 ${shipped.digest.slice(0, 12)}`,
-      events: [{ type: 'environment-shipped', colour, release, digest: shipped.digest }],
+      events: [{ type: 'release-shipped', release, digest: shipped.digest }],
     };
   },
 

@@ -98,8 +98,8 @@ export const eventArbitraries: {
     release: number,
     placement,
   }),
-  'environment-shipped': fc.record({
-    type: fc.constant('environment-shipped'),
+  'release-shipped': fc.record({
+    type: fc.constant('release-shipped'),
     colour,
     release: number,
     digest: text,

@@ -20,7 +20,7 @@ export function testRelease(
     environments: { ...more.environments, layers },
   } satisfies SpecInput);
   const base = source.kind === 'git' ? source.repository : source.path;
-  return { number, version: `v${number}`, source, base, spec, createdAt: 0, by: 'a test' };
+  return { number, version: `v${number}`, source, base, spec, createdAt: 0, by: 'a test', digest: null };
 }
 
 /** The layers that the contract suite asks for, run by this command. */

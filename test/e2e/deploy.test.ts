@@ -32,8 +32,8 @@ describe('a service on one machine', () => {
     const { status, steps, receipt } = await house.deployed(shop(1));
     expect(status).toBe('succeeded');
     expect(steps.map(({ kind }) => kind)).toEqual([
-      'prepare',
       'ship',
+      'prepare',
       'start',
       'health',
       'verify',
@@ -147,6 +147,29 @@ describe('a service on one machine', () => {
     expect(failure?.code).toBe('bake-failed');
     expect(receipt?.switchBack).toMatchObject({ to: 'blue' });
     expect(await getsFrom()).toBe('1');
+  });
+
+  test('a release that cannot be shipped costs nobody the way back', async () => {
+    await house.deployed(shop(2));
+    const before = await house.service();
+    const standby = before.live === 'blue' ? before.environments.green : before.environments.blue;
+    expect(standby.role).toBe('standby');
+    for (const [what, change] of [
+      ['an absent program', { command: ['no-such-program'] }],
+      ['a build that fails', { build: [['false']] }],
+    ] as const) {
+      const { status, failure } = await house.deployed(shop(2), (spec) => {
+        const web = spec.environments.layers['web'];
+        if (!web) throw new Error('no web');
+        if ('build' in change)
+          return { ...spec, release: { build: change.build.map((words) => [...words]) } };
+        return { ...spec, environments: { layers: { web: { ...web, command: [...change.command] } } } };
+      });
+      expect({ what, status, code: failure?.code }).toMatchObject({ what, status: 'undone' });
+    }
+    const after = await house.service();
+    expect(after.live).toBe(before.live);
+    expect(after.environments[standby.colour]).toMatchObject({ role: 'standby', release: standby.release });
   });
 
   test('the second of two deployments at once is refused by name of the first', async () => {

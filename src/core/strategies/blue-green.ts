@@ -14,8 +14,9 @@ export function blueGreen(service: Service, release: Release): Plan {
   const colour = nextColour(service);
   const occupant = service.environments[colour].release;
   const steps: Plan['steps'] = [
-    { kind: 'prepare', colour, release: number, retires: occupant },
+    // Shipped before room is made: a broken artifact or a build that fails costs nobody the way back.
     { kind: 'ship', colour, release: number },
+    { kind: 'prepare', colour, release: number, retires: occupant },
     { kind: 'start', colour, release: number },
     { kind: 'health', colour, release: number },
     { kind: 'verify', colour, release: number, checks: spec.checks.length },

@@ -10,7 +10,7 @@ import { endCrew } from './ending.ts';
 import type { Layout } from './layout.ts';
 import type { InstanceLog } from './log.ts';
 import { alive, tagVariable, type ProcessSeen, type ProcessTable } from './process-table.ts';
-import { resolveProgram } from './program.ts';
+import { layerSubject, resolveProgram } from './program.ts';
 import {
   InstanceRecord,
   readRecord,
@@ -168,11 +168,12 @@ export class Instance {
       ...ownVariables(this.run, this.layer.layer, this.address),
     };
     const [program = '', ...words] = this.layer.command;
+    const subject = layerSubject(this.run.service, this.run.release, this.layer.layer);
     const path = await resolveProgram({
       program,
       directory,
       path: variables['PATH'],
-      subject: `Layer ${this.layer.layer} of ${this.run.service}, release ${this.run.release}`,
+      subject,
       code: 'start-failed',
     });
     return { argv: [path, ...words], directory, variables };

@@ -173,12 +173,13 @@ describe('process platform', () => {
     await start(testRelease(1, source, only(['./idle.sh'])));
     const before = await platform.inspect(blue);
     const place = async (release: Release): Promise<string> => {
-      await platform.ship('shop', release);
-      const placement = await platform.place(blue, release, null);
-      return platform.start(blue, release, placement).then(
-        () => 'started',
-        (error: unknown) => String(error),
-      );
+      try {
+        await platform.ship('shop', release);
+        await platform.start(blue, release, await platform.place(blue, release, null));
+        return 'started';
+      } catch (error) {
+        return String(error);
+      }
     };
     expect(await place(testRelease(2, source, only(['./absent.sh'])))).toMatch(
       /Layer web.*\.\/absent\.sh at .*releases\/shop\/2\/absent\.sh; found none/,

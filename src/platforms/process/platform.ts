@@ -15,6 +15,7 @@ import { Environment } from './environment.ts';
 import type { Surroundings } from './instance.ts';
 import { Layout } from './layout.ts';
 import { LinuxProcessTable, type ProcessTable } from './process-table.ts';
+import { expectPrograms } from './program.ts';
 import { PsProcessTable } from './ps-table.ts';
 import { ReleaseStore } from './releases.ts';
 import { planRun } from './run.ts';
@@ -94,7 +95,12 @@ export function createProcessPlatform(options: ProcessPlatformOptions): Platform
       return addresses.place(ref, release, previous, await environment(ref).heldAddresses());
     },
 
-    ship: (service, release, signal) => releases.ship(service, release, signal),
+    async ship(service, release, signal) {
+      const isNew = !(await releases.find(service, release.number));
+      const shipped = await releases.ship(service, release, signal);
+      if (isNew) await expectPrograms(service, release, shipped.directory);
+      return shipped;
+    },
 
     async start(ref, release, placement) {
       if (!(await releases.find(ref.service, release.number))) {

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { CutoverError } from '../../core/errors.ts';
+import type { Release } from '../../core/release.ts';
 
 export interface ProgramRequest {
   /** The first word of a command. */
@@ -49,6 +50,28 @@ export async function resolveProgram({
       detail: { program, places },
     },
   );
+}
+
+/** How a layer is named in messages about its program. */
+export const layerSubject = (service: string, release: number, layer: string): string =>
+  `Layer ${layer} of ${service}, release ${release}`;
+
+/**
+ * Refuses a release whose layers' programs cannot be started, as far as that can be told before it has an environment: a PATH
+ * of its own is looked through when it starts.
+ */
+export async function expectPrograms(
+  service: string,
+  { number, spec }: Release,
+  directory: string,
+): Promise<void> {
+  const { layers, variables, blue, green } = spec.environments;
+  for (const [name, layer] of Object.entries(layers)) {
+    if ([variables, layer.variables, blue.variables, green.variables].some((one) => 'PATH' in one)) continue;
+    const [program = ''] = layer.command;
+    const subject = layerSubject(service, number, name);
+    await resolveProgram({ program, directory, path: process.env['PATH'], subject, code: 'start-failed' });
+  }
 }
 
 async function executable(path: string): Promise<'yes' | 'absent' | 'a directory' | 'not executable'> {
