@@ -1,0 +1,55 @@
+import { expect, test } from 'bun:test';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { checkSpecText } from '../src/config/check-spec.ts';
+import packaged from '../package.json' with { type: 'json' };
+
+const root = join(import.meta.dir, '..');
+const pages = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'docs/cli.md',
+  'docs/errors.md',
+  'docs/spec.md',
+];
+const textOf = (page: string): string => readFileSync(join(root, page), 'utf8');
+const blocks = (page: string, language: string): string[] =>
+  [...textOf(page).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
+    (match) => match[1] ?? '',
+  );
+
+test('the spec in the README is a spec', () => {
+  const specs = blocks('README.md', 'yaml');
+  expect(specs).toHaveLength(1);
+  for (const spec of specs) expect(checkSpecText(spec).problems ?? []).toEqual([]);
+});
+
+test('the README has exactly two commands that set everything up, and every npm script that pages name is there', () => {
+  expect(blocks('README.md', 'sh')[0]?.match(/^npm .*?(?= {2,}|$)/gm)).toEqual(['npm run demo', 'npm test']);
+  const scripts = Object.keys(packaged.scripts);
+  for (const page of pages) {
+    for (const [, name] of textOf(page).matchAll(/npm run ([a-z]+)/g)) expect(scripts).toContain(name ?? '');
+  }
+});
+
+test('every verb that the README shows is one', async () => {
+  const child = Bun.spawn([process.execPath, join(root, 'src/cli/main.ts'), '--help'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const help = await child.stdout.text();
+  const verbs = new Set([...help.matchAll(/^ {2}([a-z]+)\b/gm)].map((match) => match[1]));
+  const shown = blocks('README.md', 'sh')
+    .join('')
+    .matchAll(/^cutover ([a-z]+)/gm);
+  for (const [, verb] of shown) expect([...verbs]).toContain(verb ?? '');
+});
+
+test('links to files lead somewhere', () => {
+  for (const page of pages) {
+    for (const [, target] of textOf(page).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+      const path = join(root, dirname(page), target ?? '');
+      expect({ page, target, exists: existsSync(path) }).toEqual({ page, target, exists: true });
+    }
+  }
+});
