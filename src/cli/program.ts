@@ -7,6 +7,7 @@ import type { DownOptions } from './verbs/down.ts';
 import type { HistoryOptions } from './verbs/history.ts';
 import type { InitOptions } from './verbs/init.ts';
 import type { LogsOptions } from './verbs/logs.ts';
+import type { ProxyOptions } from './verbs/proxy.ts';
 import type { ShowOptions } from './verbs/show.ts';
 import type { StatusOptions } from './verbs/status.ts';
 import type { ByOption } from './verbs/switch.ts';
@@ -250,6 +251,43 @@ export function makeProgram({ begin, end }: Running): Program {
     .action(async (id: number | undefined, options: Pick<ShowOptions, 'service'>, command: Command) => {
       end(await (await import('./verbs/show.ts')).receipt(told(command), id, options));
     });
+
+  verb('proxy', 'Run the proxy by itself, or lead one that runs', [
+    ['cutover proxy --listen :8080 --blue 127.0.0.1:3000 --green 127.0.0.1:3001', 'blue is live'],
+    ['cutover proxy switch green --admin /run/shop.sock', 'all traffic to green'],
+    ['cutover proxy status --admin /run/shop.sock --json', 'what it does, as JSON'],
+    ['cutover proxy upgrade --admin /run/shop.sock', 'restart it as the program now on disk; nobody notices'],
+  ])
+    .addArgument(
+      new Argument('[action]', 'What to do with one that runs; without it, one is run here').choices([
+        'status',
+        'switch',
+        'upgrade',
+      ]),
+    )
+    .argument('[value]', 'For switch: blue or green')
+    .option('--listen <address>', 'Where users reach it; port 0 takes a free one')
+    .option('--blue <addresses>', 'Instances of blue: HOST:PORT, more of them with commas')
+    .option('--green <addresses>', 'Instances of green')
+    .addOption(
+      new Option('--live <colour>', 'Who gets the traffic (default: as it was, else blue)').choices([
+        'blue',
+        'green',
+      ]),
+    )
+    .option('--admin <socket>', 'Path of the admin socket (default: proxy/admin.sock in the home directory)')
+    .option('--workers <n>', 'Worker processes (default: one for each core, at most 8)', whole(1, 64))
+    .option('--service <name>', 'Which service of a proxy that has several')
+    .action(
+      async (
+        action: string | undefined,
+        value: string | undefined,
+        options: ProxyOptions,
+        command: Command,
+      ) => {
+        end(await (await import('./verbs/proxy.ts')).proxy(told(command), action, value, options));
+      },
+    );
 
   verb('schema', 'Print the JSON Schema of a spec', [
     ['cutover schema > cutover.schema.json', 'for an editor that checks while you type'],

@@ -2,6 +2,8 @@ import { runKeeperProcess, type KeeperProcessOptions } from './keeper/keeper-pro
 import { runWorkerProcess } from './keeper/worker-process.ts';
 import { createDataPlane } from './worker/data-plane.ts';
 
+export type { KeeperProcessOptions };
+
 /** The keeper's whole life in this process; resolves when it has stopped. See `runKeeperProcess`. */
 export const runKeeper = (options: KeeperProcessOptions): Promise<void> => runKeeperProcess(options);
 

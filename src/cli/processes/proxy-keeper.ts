@@ -1,25 +1,83 @@
+import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseScrapeAddress } from '../../config/scrape-endpoint.ts';
 import { errorRecord } from '../../core/errors.ts';
-import { runKeeper } from '../../proxy/main.ts';
+import { type KeeperProcessOptions, runKeeper } from '../../proxy/main.ts';
 import { selfCommand } from '../self.ts';
 import { version } from '../version.ts';
+
+/** What a keeper is told, also by the program before it in an upgrade. */
+export interface KeeperOrder {
+  /** Absolute path of the home directory. */
+  readonly home: string;
+  readonly workers: number | undefined;
+  readonly adminSocket: string | undefined;
+  /** Address at which the metrics are served over TCP too. */
+  readonly metrics?: string | undefined;
+  /** It runs with no controller. */
+  readonly alone: boolean;
+  /** The home goes when the keeper has ended. */
+  readonly temporary: boolean;
+}
+
+/** Runs the keeper, and in an upgrade whatever is then in the place of this program, until it is stopped. */
+export async function keep(
+  { home, workers, adminSocket, metrics, alone, temporary }: KeeperOrder,
+  onReady?: KeeperProcessOptions['onReady'],
+): Promise<void> {
+  const self = selfCommand();
+  const scraped = metrics === undefined ? undefined : parseScrapeAddress(metrics);
+  try {
+    await runKeeper({
+      home,
+      version,
+      alone,
+      workerCommand: [...self, 'proxy-worker'],
+      successor: {
+        command: [
+          ...self,
+          'proxy-keeper',
+          ...['--home', home],
+          ...(workers === undefined ? [] : ['--workers', String(workers)]),
+          ...(adminSocket === undefined ? [] : ['--admin', adminSocket]),
+          ...(metrics === undefined ? [] : ['--metrics', metrics]),
+          ...(alone ? ['--alone'] : []),
+          ...(temporary ? ['--temporary'] : []),
+        ],
+        versionCommand: [...self, '--version'],
+      },
+      ...(workers === undefined ? {} : { workers }),
+      ...(adminSocket === undefined ? {} : { adminSocket }),
+      ...(scraped ? { metrics: scraped } : {}),
+      ...(onReady ? { onReady } : {}),
+    });
+  } finally {
+    if (temporary) rmSync(home, { recursive: true, force: true });
+  }
+}
 
 /** The proxy's keeper, until it is stopped. */
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
-    options: { home: { type: 'string' }, workers: { type: 'string' }, metrics: { type: 'string' } },
+    options: {
+      home: { type: 'string' },
+      workers: { type: 'string' },
+      admin: { type: 'string' },
+      metrics: { type: 'string' },
+      alone: { type: 'boolean', default: false },
+      temporary: { type: 'boolean', default: false },
+    },
   });
-  const metrics = values.metrics === undefined ? undefined : parseScrapeAddress(values.metrics);
   try {
-    await runKeeper({
+    await keep({
       home: resolve(values.home ?? '.cutover'),
-      version,
-      workerCommand: [...selfCommand(), 'proxy-worker'],
-      ...(metrics ? { metrics } : {}),
-      ...(values.workers === undefined ? {} : { workers: Number(values.workers) }),
+      workers: values.workers === undefined ? undefined : Number(values.workers),
+      adminSocket: values.admin,
+      metrics: values.metrics,
+      alone: values.alone,
+      temporary: values.temporary,
     });
     return 0;
   } catch (error) {

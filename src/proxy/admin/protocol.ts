@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Address } from '../../core/address.ts';
+import { Colour } from '../../core/colour.ts';
 import { errorTable, type ErrorCode } from '../../core/errors.ts';
 
 /** Where the proxy's admin socket is within the home directory (`socketPath` in config/home.ts). */
@@ -26,10 +27,25 @@ export const ProxyStatus = z.object({
   listeners: z.array(Address),
   /** Instances that the checks found sick: service, colour, release and address. */
   sick: z.array(z.string()).default([]),
+  /** Whether it runs by itself: then the admin API switches it, and no controller's log knows of that. */
+  alone: z.boolean().default(false),
   /** What a person should look at: a damaged table, an address that could not be bound. */
   warnings: z.array(z.string()),
 });
 export type ProxyStatus = z.infer<typeof ProxyStatus>;
+
+export const SwitchOrder = z.strictObject({ to: Colour });
+export type SwitchOrder = z.infer<typeof SwitchOrder>;
+
+/** The upgrade has been begun; when the status has another `bootId`, it is done. */
+export const Upgrading = z.object({
+  upgrading: z.literal(true),
+  pid: z.int(),
+  bootId: z.string(),
+  from: z.string(),
+  to: z.string(),
+});
+export type Upgrading = z.infer<typeof Upgrading>;
 
 export const Removed = z.object({ removed: z.boolean() });
 
@@ -55,6 +71,9 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'request-invalid': 400,
   'service-unknown': 404,
   'stale-epoch': 409,
+  'not-ready': 409,
+  'already-live': 409,
+  'upgrade-refused': 409,
   'address-in-use': 409,
   'address-refused': 422,
   'proxy-absent': 503,

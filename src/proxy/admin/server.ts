@@ -1,12 +1,15 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import type { BunRequest } from 'bun';
 import { z } from 'zod';
-import { prepareSocketDirectory, socketPath } from '../../config/home.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { expositionType } from '../../core/exposition.ts';
 import { Route } from '../../core/traffic.ts';
 import type { Keeper } from '../keeper/keeper.ts';
-import { adminSocketName, httpStatus, StopOrder } from './protocol.ts';
+import type { Successor } from '../keeper/keeper-process.ts';
+import { httpStatus, StopOrder, SwitchOrder } from './protocol.ts';
+import { clearSocketPath, removeSocket } from './socket-place.ts';
+import { switched } from './switched.ts';
+import { askVersion } from './successor-version.ts';
 
 const longestBodyBytes = 1024 * 1024;
 const drainOnStopMs = 1000;
@@ -54,80 +57,124 @@ const unknown = (service: string): CutoverError =>
     next: 'see which it has: cutover status',
   });
 
+function withUmask<T>(mask: number, make: () => T): T {
+  const former = process.umask(mask);
+  try {
+    return make();
+  } finally {
+    process.umask(former);
+  }
+}
+
+/** Refuses what a controller would not know of. */
+function expectAlone(keeper: Keeper, order: string): void {
+  if (keeper.status().alone) return;
+  throw invalid(
+    `this proxy is led by a controller, which would not know of the ${order}`,
+    `order it there: cutover ${order}`,
+  );
+}
+
 /**
  * The keeper's admin API: HTTP over a unix socket that only this user can open. JSON in and out; errors as `ErrorRecord`.
  *
+ * @param onUpgrade called before the keeper leaves its workers to the next program
  * @returns how to close it, after the answers under way have been sent
+ * @throws CutoverError `address-in-use` or `address-refused` if the socket cannot be had
  */
-export function serveAdmin(keeper: Keeper, home: string): { readonly path: string; close(): Promise<void> } {
-  const path = socketPath(home, adminSocketName);
-  prepareSocketDirectory(path);
-  // Ours to remove: whoever holds the keeper's lock is the only one who may listen here.
-  rmSync(path, { force: true });
-  const server = Bun.serve({
-    unix: path,
-    maxRequestBodySize: longestBodyBytes + 65_536,
-    development: false,
-    routes: {
-      '/v1/status': { GET: () => answer(() => Promise.resolve(keeper.status())) },
-      '/v1/metrics': { GET: () => metrics(keeper) },
-      '/v1/table': { GET: () => answer(() => Promise.resolve(keeper.table)) },
-      '/v1/services/:name': {
-        GET: ({ params }: BunRequest<'/v1/services/:name'>) =>
-          answer(() => {
-            const route = keeper.route(params.name);
-            if (!route) throw unknown(params.name);
-            return Promise.resolve(route);
-          }),
-        PUT: (request: BunRequest<'/v1/services/:name'>) =>
-          answer(async () => {
-            const route = await bodyOf(request, Route);
-            if (route.service !== request.params.name)
-              throw invalid(
-                `the route is of service ${route.service}, expected ${request.params.name}`,
-                'use the same name in path and body',
-              );
-            return keeper.apply(route);
-          }),
-        DELETE: (request: BunRequest<'/v1/services/:name'>) =>
-          answer(async () => {
-            const epoch = z.coerce
-              .number()
-              .int()
-              .min(1)
-              .safeParse(new URL(request.url).searchParams.get('epoch'));
-            if (!epoch.success)
-              throw invalid(
-                'the epoch of the removal is missing or wrong',
-                'add ?epoch=N, a whole number from 1',
-              );
-            return { removed: await keeper.remove(request.params.name, epoch.data) };
-          }),
+export async function serveAdmin(
+  keeper: Keeper,
+  options: { readonly home: string; readonly adminSocket?: string; readonly successor?: Successor },
+  onUpgrade: () => void,
+): Promise<{ readonly path: string; close(): Promise<void> }> {
+  const path = await clearSocketPath(options.home, options.adminSocket);
+  // Nobody else may open it, also not between its making and the chmod below.
+  const server = withUmask(0o177, () =>
+    Bun.serve({
+      unix: path,
+      maxRequestBodySize: longestBodyBytes + 65_536,
+      development: false,
+      routes: {
+        '/v1/status': { GET: () => answer(() => Promise.resolve(keeper.status())) },
+        '/v1/metrics': { GET: () => metrics(keeper) },
+        '/v1/table': { GET: () => answer(() => Promise.resolve(keeper.table)) },
+        '/v1/services/:name': {
+          GET: ({ params }: BunRequest<'/v1/services/:name'>) =>
+            answer(() => {
+              const route = keeper.route(params.name);
+              if (!route) throw unknown(params.name);
+              return Promise.resolve(route);
+            }),
+          PUT: (request: BunRequest<'/v1/services/:name'>) =>
+            answer(async () => {
+              const route = await bodyOf(request, Route);
+              if (route.service !== request.params.name)
+                throw invalid(
+                  `the route is of service ${route.service}, expected ${request.params.name}`,
+                  'use the same name in path and body',
+                );
+              return keeper.apply(route);
+            }),
+          DELETE: (request: BunRequest<'/v1/services/:name'>) =>
+            answer(async () => {
+              const epoch = z.coerce
+                .number()
+                .int()
+                .min(1)
+                .safeParse(new URL(request.url).searchParams.get('epoch'));
+              if (!epoch.success)
+                throw invalid(
+                  'the epoch of the removal is missing or wrong',
+                  'add ?epoch=N, a whole number from 1',
+                );
+              return { removed: await keeper.remove(request.params.name, epoch.data) };
+            }),
+        },
+        '/v1/services/:name/counters': {
+          GET: ({ params }: BunRequest<'/v1/services/:name/counters'>) =>
+            answer(() => {
+              if (!keeper.route(params.name)) throw unknown(params.name);
+              return keeper.counters(params.name);
+            }),
+        },
+        '/v1/services/:name/switch': {
+          POST: (request: BunRequest<'/v1/services/:name/switch'>) =>
+            answer(async () => {
+              const { to } = await bodyOf(request, SwitchOrder);
+              expectAlone(keeper, 'switch');
+              const route = keeper.route(request.params.name);
+              if (!route) throw unknown(request.params.name);
+              return keeper.apply(switched(route, to));
+            }),
+        },
+        '/v1/upgrade': {
+          POST: () =>
+            answer(async () => {
+              const to = await askVersion(options.successor);
+              const { pid, bootId, version: from } = keeper.status();
+              onUpgrade();
+              void keeper.stop({ drainMs: 0, keepWorkers: true });
+              return { upgrading: true, pid, bootId, from, to };
+            }),
+        },
+        '/v1/stop': {
+          POST: (request: Request) =>
+            answer(async () => {
+              const order = await bodyOf(request, StopOrder);
+              void keeper.stop(order);
+              return { stopping: true, pid: process.pid };
+            }),
+        },
       },
-      '/v1/services/:name/counters': {
-        GET: ({ params }: BunRequest<'/v1/services/:name/counters'>) =>
-          answer(() => {
-            if (!keeper.route(params.name)) throw unknown(params.name);
-            return keeper.counters(params.name);
-          }),
-      },
-      '/v1/stop': {
-        POST: (request: Request) =>
-          answer(async () => {
-            const order = await bodyOf(request, StopOrder);
-            void keeper.stop(order);
-            return { stopping: true, pid: process.pid };
-          }),
-      },
-    },
-    fetch: (request) =>
-      answer(() => {
-        throw invalid(
-          `there is no ${request.method} ${new URL(request.url).pathname}`,
-          'see src/proxy/admin/server.ts for the routes',
-        );
-      }),
-  });
+      fetch: (request) =>
+        answer(() => {
+          throw invalid(
+            `there is no ${request.method} ${new URL(request.url).pathname}`,
+            'see docs/proxy.md for the routes',
+          );
+        }),
+    }),
+  );
   chmodSync(path, 0o600);
   return {
     path,
@@ -138,7 +185,7 @@ export function serveAdmin(keeper: Keeper, home: string): { readonly path: strin
       // What is left are connections that ask nothing.
       await server.stop(true);
       await stopped;
-      rmSync(path, { force: true });
+      removeSocket(path);
     },
   };
 }

@@ -4,6 +4,15 @@ import type { Address } from '../../core/address.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { serveAdmin } from '../admin/server.ts';
 import { Keeper, type KeeperOptions } from './keeper.ts';
+import { becomeProgram, endingSignals, hearEndingSignals } from './succession.ts';
+
+/** The program that takes the place of this process in an upgrade. */
+export interface Successor {
+  /** Argument vector that starts the keeper of the same home. */
+  readonly command: readonly string[];
+  /** Argument vector that prints the program's version and ends with 0: one that does not is not upgraded to. */
+  readonly versionCommand: readonly string[];
+}
 
 export interface KeeperProcessOptions extends Omit<KeeperOptions, 'workers' | 'log' | 'version'> {
   readonly workers?: number;
@@ -13,8 +22,12 @@ export interface KeeperProcessOptions extends Omit<KeeperOptions, 'workers' | 'l
   readonly metrics?: Address;
   /** How long exchanges may go on after SIGTERM, SIGINT or SIGHUP (default 10 s). */
   readonly stopDrainMs?: number;
-  /** Called once the admin socket answers. */
-  readonly onReady?: (socket: string) => void;
+  /** Where the admin API is served; default: in the home. Its directory is left as it is. */
+  readonly adminSocket?: string;
+  /** Without it, upgrades are refused. */
+  readonly successor?: Successor;
+  /** Called once the admin socket answers. If it rejects, the keeper stops and `runKeeperProcess` rejects with the same. */
+  readonly onReady?: (ready: { readonly socket: string; readonly keeper: Keeper }) => void | Promise<void>;
 }
 
 const mostWorkers = 64;
@@ -24,9 +37,10 @@ export const defaultWorkers = (): number => Math.max(1, Math.min(8, cpus().lengt
 
 /**
  * Runs the keeper in this process until it is stopped, by `POST /v1/stop` or by SIGTERM, SIGINT or SIGHUP. When it resolves,
- * the workers have ended (unless they were to be kept) and nothing of it is left but the table files.
+ * the workers have ended (unless they were to be kept) and nothing of it is left but the table files. After `POST /v1/upgrade`
+ * this process becomes the successor, and it never resolves.
  *
- * @throws CutoverError as `Keeper.start`, and `usage` for a number of workers that cannot be
+ * @throws CutoverError as `Keeper.start` and `serveAdmin`, and `usage` for a number of workers that cannot be
  */
 export async function runKeeperProcess(options: KeeperProcessOptions): Promise<void> {
   const workers = options.workers ?? defaultWorkers();
@@ -38,6 +52,7 @@ export async function runKeeperProcess(options: KeeperProcessOptions): Promise<v
         next: 'leave it out for one worker per core, at most 8',
       },
     );
+  const log = options.log ?? ((line: string) => process.stderr.write(`proxy: ${line}\n`));
   // From the first moment: a keeper that is ended by a signal while it starts would leave its workers behind.
   let keeper: Keeper | undefined;
   let stopAsked = false;
@@ -45,25 +60,61 @@ export async function runKeeperProcess(options: KeeperProcessOptions): Promise<v
     stopAsked = true;
     void keeper?.stop({ drainMs: options.stopDrainMs ?? 10_000, keepWorkers: false });
   };
-  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, stop);
+  for (const signal of endingSignals) process.on(signal, stop);
+  hearEndingSignals();
   try {
-    keeper = await Keeper.start({
-      ...options,
-      workers,
-      version: options.version ?? '0.0.0',
-      log: options.log ?? ((line) => process.stderr.write(`proxy: ${line}\n`)),
-    });
-    const admin = serveAdmin(keeper, options.home);
-    const endpoint = options.metrics && metricsEndpoint(keeper, options.metrics);
-    if (stopAsked) stop();
-    else options.onReady?.(admin.path);
+    for (let first = true; ; first = false) {
+      let upgradeAsked = false;
+      keeper = await Keeper.start({ ...options, workers, version: options.version ?? '0.0.0', log });
+      try {
+        await serveUntilStopped(keeper, options, {
+          onReady: async (socket) => {
+            if (stopAsked) stop();
+            else if (first && keeper) await options.onReady?.({ socket, keeper });
+          },
+          onUpgrade: () => {
+            upgradeAsked = true;
+          },
+        });
+      } finally {
+        keeper.unlock();
+      }
+      if (!upgradeAsked || !options.successor) return;
+      try {
+        becomeProgram(options.successor.command);
+      } catch (error) {
+        // The workers have served on; this program leads them again.
+        log(`the upgrade failed, the old program goes on: ${String(error)}`);
+      }
+    }
+  } finally {
+    for (const signal of endingSignals) process.off(signal, stop);
+  }
+}
+
+async function serveUntilStopped(
+  keeper: Keeper,
+  options: KeeperProcessOptions,
+  on: { readonly onReady: (socket: string) => Promise<void>; readonly onUpgrade: () => void },
+): Promise<void> {
+  const stopNow = (): Promise<void> => keeper.stop({ drainMs: 0, keepWorkers: false });
+  let admin: Awaited<ReturnType<typeof serveAdmin>>;
+  try {
+    admin = await serveAdmin(keeper, options, on.onUpgrade);
+  } catch (error) {
+    await stopNow();
+    throw error;
+  }
+  const endpoint = options.metrics && metricsEndpoint(keeper, options.metrics);
+  try {
+    await on.onReady(admin.path);
     await keeper.stopped;
+  } catch (error) {
+    await stopNow();
+    throw error;
+  } finally {
     await endpoint?.close();
     await admin.close();
-  } finally {
-    keeper?.unlock();
-    for (const signal of signals) process.off(signal, stop);
   }
 }
 

@@ -20,10 +20,12 @@ import { switchTogether } from './barrier.ts';
 import { Fleet } from './fleet.ts';
 import { InstanceChecks } from './instance-checks.ts';
 import { lockKeeper } from './keeper-lock.ts';
+import { isAlive, type ProcessIdentity } from './process-identity.ts';
 import { ListenerSet } from './listener-set.ts';
 import { rehearseChange } from './rehearsal.ts';
 import { RosterFile } from './roster.ts';
 import { Serial } from './serial.ts';
+import { reap } from './succession.ts';
 import { Takeover } from './takeover.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
@@ -39,6 +41,8 @@ export interface KeeperOptions {
   readonly drainMs?: number;
   /** How long a worker may take to answer before it is killed and replaced (default 1 s). */
   readonly answerMs?: number;
+  /** It runs by itself, with no controller (`ProxyStatus.alone`). Default: false. */
+  readonly alone?: boolean;
   /** Where lines for people go. */
   readonly log: (line: string) => void;
 }
@@ -65,6 +69,8 @@ export class Keeper {
   private stopping = false;
   /** What the workers in their slots accept on. */
   private served: readonly Listener[] = [];
+  /** Workers of the program before this one, until they have ended. */
+  private orphans: readonly ProcessIdentity[] = [];
   /** Addresses of the table that could not be bound, with the reason. */
   private readonly unbound = new Map<string, { readonly address: Address; readonly reason: string }>();
 
@@ -110,7 +116,9 @@ export class Keeper {
     const { table, warnings } = file.load();
     for (const warning of warnings) options.log(warning);
     const roster = new RosterFile(directory);
-    const orphans = roster.orphans();
+    const former = roster.read();
+    for (const { pid } of former) reap(pid);
+    const orphans = former.filter(isAlive);
     const answerMs = options.answerMs ?? 1000;
     const inbox = socketPath(options.home, 'proxy/takeover.sock');
     prepareSocketDirectory(inbox);
@@ -148,6 +156,7 @@ export class Keeper {
       }
       rehearseChange();
       keeper.checks.follow(table);
+      keeper.orphans = orphans;
       keeper.pulse = setInterval(() => keeper.beat(), pulseMs);
       return keeper;
     } finally {
@@ -222,6 +231,7 @@ export class Keeper {
       table: { version: this.inForce.version, services: this.inForce.routes.map(({ service }) => service) },
       listeners: this.listeners.all().map(({ address }) => address),
       sick: this.checks.sick(),
+      alone: this.options.alone ?? false,
       warnings: [...this.warnings, ...[...this.unbound.values()].map(({ reason }) => reason)],
     };
   }
@@ -346,6 +356,8 @@ export class Keeper {
     void this.fleet.refreshCounters();
     // Also none: a worker may have taken the place of one that was told of some.
     void this.fleet.sicken(this.checks.sick());
+    // After an upgrade the former workers are still children of this process.
+    this.orphans = this.orphans.filter(({ pid }) => !reap(pid));
     if (!this.unbound.size) return;
     this.turns
       .run(() => this.bindAgain())

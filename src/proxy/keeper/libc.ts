@@ -1,7 +1,7 @@
 import { dlopen, read } from 'bun:ffi';
 import { arch, constants } from 'node:os';
 
-/** The few calls of the C library that neither Bun nor Node offers: listening without accepting, and passing descriptors on. */
+/** The few calls of the C library that neither Bun nor Node offers: listening without accepting, passing descriptors on, and becoming another program. */
 const signatures = {
   socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
   setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
@@ -12,6 +12,10 @@ const signatures = {
   sendmsg: { args: ['i32', 'ptr', 'i32'], returns: 'i32' },
   recvmsg: { args: ['i32', 'ptr', 'i32'], returns: 'i32' },
   close: { args: ['i32'], returns: 'i32' },
+  fcntl: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
+  execv: { args: ['ptr', 'ptr'], returns: 'i32' },
+  pthread_sigmask: { args: ['i32', 'ptr', 'ptr'], returns: 'i32' },
+  waitpid: { args: ['i32', 'ptr', 'i32'], returns: 'i32' },
   __errno_location: { args: [], returns: 'ptr' },
 } as const;
 
@@ -48,6 +52,12 @@ export const linux = {
   MSG_NOSIGNAL: 0x4000,
   MSG_CMSG_CLOEXEC: 0x40000000,
   MSG_CTRUNC: 8,
+  F_SETFD: 2,
+  FD_CLOEXEC: 1,
+  WNOHANG: 1,
+  SIG_BLOCK: 0,
+  SIG_UNBLOCK: 1,
+  SIGSET_BYTES: 128,
 } as const;
 
 /** A system call that failed, by its name and the system's code for the reason, such as `EADDRINUSE`. */

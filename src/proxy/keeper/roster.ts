@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { isAlive, ProcessIdentity } from './process-identity.ts';
+import { ProcessIdentity } from './process-identity.ts';
 
 const Roster = z.object({ format: z.literal(1), workers: z.array(ProcessIdentity) });
 
@@ -20,15 +20,15 @@ export class RosterFile {
     renameSync(`${this.path}.tmp`, this.path);
   }
 
-  /** Those of the list that still run. */
-  orphans(): ProcessIdentity[] {
+  /** All that are on it, whether they still run or not. */
+  read(): ProcessIdentity[] {
     let text: string;
     try {
       text = readFileSync(this.path, 'utf8');
     } catch {
       return [];
     }
-    return Roster.parse(JSON.parse(text)).workers.filter(isAlive);
+    return Roster.parse(JSON.parse(text)).workers;
   }
 
   remove(): void {

@@ -3,11 +3,20 @@ import { socketPath } from '../../config/home.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { Applied, Counters, Route } from '../../core/traffic.ts';
 import type { Router } from '../../ports/router.ts';
-import { adminSocketName, ProxyStatus, Removed, type StopOrder } from '../../proxy/admin/protocol.ts';
+import type { Colour } from '../../core/colour.ts';
+import {
+  adminSocketName,
+  ProxyStatus,
+  Removed,
+  type StopOrder,
+  Upgrading,
+} from '../../proxy/admin/protocol.ts';
 import { askProxy } from './admin-client.ts';
 
 const applyMs = 10_000;
 const readMs = 2_000;
+/** The program on disk is asked for its version meanwhile. */
+const upgradeMs = 15_000;
 
 const pathOf = (service: string): string => `/v1/services/${encodeURIComponent(service)}`;
 
@@ -16,9 +25,12 @@ export class EmbeddedRouter implements Router {
   readonly capabilities = { preview: true, counters: true, inFlight: true };
   readonly socket: string;
 
-  /** @param home absolute path of the home directory that the keeper was started with */
-  constructor(home: string) {
-    this.socket = socketPath(home, adminSocketName);
+  /**
+   * @param home absolute path of the home directory that the keeper was started with
+   * @param socket where its admin API answers, if not in the home
+   */
+  constructor(home: string, socket = socketPath(home, adminSocketName)) {
+    this.socket = socket;
   }
 
   apply(route: Route): Promise<Applied> {
@@ -57,6 +69,24 @@ export class EmbeddedRouter implements Router {
   /** The proxy's own state, beyond the port. */
   status(): Promise<ProxyStatus> {
     return askProxy(this.socket, { method: 'GET', path: '/v1/status', timeoutMs: readMs }, ProxyStatus);
+  }
+
+  /** Sends the traffic of a proxy that runs alone to the other side. */
+  switchTo(service: string, to: Colour): Promise<Applied> {
+    return askProxy(
+      this.socket,
+      { method: 'POST', path: `${pathOf(service)}/switch`, body: { to }, timeoutMs: applyMs },
+      Applied,
+    );
+  }
+
+  /** Has the proxy become the program that is now on disk; that goes on after the answer. */
+  upgrade(): Promise<Upgrading> {
+    return askProxy(
+      this.socket,
+      { method: 'POST', path: '/v1/upgrade', body: {}, timeoutMs: upgradeMs },
+      Upgrading,
+    );
   }
 
   /** Asks the proxy to end; it drains after the answer. Returns the keeper's pid, whose end is the end of the stop. */

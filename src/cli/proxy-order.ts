@@ -1,0 +1,94 @@
+import { formatAddress, parseAddress, type Address } from '../core/address.ts';
+import { type Colour, colours, other } from '../core/colour.ts';
+import { CutoverError } from '../core/errors.ts';
+import type { Route } from '../core/traffic.ts';
+
+/** The one service of a proxy that runs by itself. */
+export const aloneService = 'main';
+
+/** What `cutover proxy` is told of the traffic. */
+export interface ProxyOrder {
+  readonly listen: Address;
+  readonly blue: readonly Address[];
+  readonly green: readonly Address[];
+  /** Undefined: as it was, else the first side that has an instance. */
+  readonly live: Colour | undefined;
+}
+
+const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });
+
+function listenAddress(text: string | undefined): Address {
+  const next = 'say where users reach it, such as --listen 0.0.0.0:8080; port 0 takes a free one';
+  if (text === undefined) throw usage('cutover proxy: expected --listen ADDR, found none', next);
+  const address = parseAddress(text);
+  if (address) return address;
+  throw usage(`--listen: expected an address such as 0.0.0.0:8080, [::1]:8080 or :8080, found ${text}`, next);
+}
+
+function instances(colour: Colour, text: string | undefined): Address[] {
+  if (text === undefined) return [];
+  return text.split(',').map((each) => {
+    const address = parseAddress(each.trim());
+    if (address && address.port > 0)
+      // What stands for every address of this machine can be listened on; to be called, it needs one of them.
+      return address.host === '0.0.0.0' ? { ...address, host: '127.0.0.1' } : address;
+    throw usage(
+      `--${colour}: expected HOST:PORT or a list of them with commas, found ${each.trim() || 'nothing'}`,
+      `name each instance as --${colour} 127.0.0.1:3000,127.0.0.1:3001`,
+    );
+  });
+}
+
+/** Reads the words of the command line; throws `usage` for what is missing, wrong, or contradicts itself. */
+export function proxyOrder(words: {
+  readonly listen?: string;
+  readonly blue?: string;
+  readonly green?: string;
+  readonly live?: string;
+}): ProxyOrder {
+  const listen = listenAddress(words.listen);
+  const sides = { blue: instances('blue', words.blue), green: instances('green', words.green) };
+  if (sides.blue.length + sides.green.length === 0)
+    throw usage(
+      'cutover proxy: expected an instance on blue or on green, found none',
+      'name at least one: --blue HOST:PORT or --green HOST:PORT',
+    );
+  const live = colours.find((colour) => colour === words.live);
+  if (words.live !== undefined && live === undefined)
+    throw usage(`--live: expected blue or green, found ${words.live}`, 'name one of them');
+  if (live !== undefined && sides[live].length === 0)
+    throw usage(
+      `--live ${live}: expected an instance on ${live}, found none`,
+      `name one: --${live} HOST:PORT; or send the traffic to ${other(live)}`,
+    );
+  const loop = [...sides.blue, ...sides.green].find(
+    (address) => listen.port !== 0 && formatAddress(address) === formatAddress(listen),
+  );
+  if (loop)
+    throw usage(
+      `${formatAddress(loop)} is both what the proxy listens on and an instance behind it`,
+      'give the proxy an address of its own',
+    );
+  return { listen, ...sides, live };
+}
+
+/** The route for an order, beside what was in force in this home before. */
+export function orderedRoute({ listen, blue, green, live }: ProxyOrder, former: Route | null): Route {
+  const sides = { blue, green };
+  const first: Colour = blue.length > 0 ? 'blue' : 'green';
+  const kept = former && sides[former.live].length > 0 ? former.live : first;
+  const side = (release: number, all: readonly Address[]) => ({
+    release: all.length > 0 ? release : null,
+    instances: [...all],
+  });
+  return {
+    service: aloneService,
+    epoch: (former?.epoch ?? 0) + 1,
+    live: live ?? kept,
+    listen,
+    preview: null,
+    previewHost: null,
+    blue: side(1, blue),
+    green: side(2, green),
+  };
+}

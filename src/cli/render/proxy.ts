@@ -1,0 +1,48 @@
+import { formatAddress } from '../../core/address.ts';
+import { colours } from '../../core/colour.ts';
+import { failures, type Applied, type Counters, type Route } from '../../core/traffic.ts';
+import type { ProxyStatus } from '../../proxy/admin/protocol.ts';
+import type { Paint } from '../terminal/paint.ts';
+import { harmless } from '../terminal/text.ts';
+import { counted, duration } from './words.ts';
+
+/** One service of the proxy, as its status shows it. */
+export interface ProxyService {
+  readonly route: Route;
+  readonly counters: Counters;
+}
+
+/** The one line that says where the proxy answers and how it is led. */
+export const readyLine = (route: Route, socket: string, paint: Paint): string =>
+  `${paint.green('ready:')} ${formatAddress(route.listen)} → ${paint.bold(route.live)}, admin socket ${socket}`;
+
+/** Who is live now, and what the switch cost. */
+export const proxySwitchedLine = (service: string, to: string, applied: Applied, paint: Paint): string =>
+  `${paint.green('live:')} ${paint.bold(service)} on ${to}; ${counted(applied.held, 'request')} held for at most ${duration(applied.holdMs)}; epoch ${applied.epoch}`;
+
+/** Workers, services and what went through each side. */
+export function proxyStatusLines(
+  status: ProxyStatus,
+  services: readonly ProxyService[],
+  paint: Paint,
+): string[] {
+  const ready = status.workers.filter((worker) => worker.ready).length;
+  const lines = [
+    `proxy ${status.version}, pid ${status.pid}, ${ready} of ${counted(status.workers.length, 'worker')} ready${status.draining.length === 0 ? '' : `, ${status.draining.length} draining`}`,
+  ];
+  for (const { route, counters } of services) {
+    lines.push(`${paint.bold(route.service)}  ${formatAddress(route.listen)}  epoch ${route.epoch}`);
+    for (const colour of colours) {
+      const { instances } = route[colour];
+      const side = counters[colour];
+      const failed = failures(side);
+      const where = instances.length === 0 ? 'no instance' : instances.map(formatAddress).join(', ');
+      lines.push(
+        `  ${colour === route.live ? paint.green('live   ') : 'standby'} ${colour.padEnd(5)}  ${where}  ${counted(side.requests, 'request')}, ${side.inFlight} in flight, ${failed === 0 ? 'none failed' : paint.red(`${failed} failed`)}`,
+      );
+    }
+  }
+  if (services.length === 0) lines.push('  no service yet');
+  for (const warning of status.warnings) lines.push(`  ! ${harmless(warning)}`);
+  return lines;
+}

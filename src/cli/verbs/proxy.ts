@@ -1,0 +1,131 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { formatAddress } from '../../core/address.ts';
+import { CutoverError } from '../../core/errors.ts';
+import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
+import { answerJson, type Invocation } from '../invocation.ts';
+import { keep } from '../processes/proxy-keeper.ts';
+import { aloneService, orderedRoute, proxyOrder } from '../proxy-order.ts';
+import { proxyStatusLines, proxySwitchedLine, readyLine, type ProxyService } from '../render/proxy.ts';
+import { upgradeProxy } from '../upgrade-proxy.ts';
+
+export interface ProxyOptions {
+  readonly listen?: string;
+  readonly blue?: string;
+  readonly green?: string;
+  readonly live?: string;
+  readonly admin?: string;
+  readonly workers?: number;
+  readonly service?: string;
+}
+
+const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });
+
+/** The proxy by itself, or an order to one that runs. */
+export async function proxy(
+  invocation: Invocation,
+  action: string | undefined,
+  value: string | undefined,
+  options: ProxyOptions,
+): Promise<number> {
+  if (action === undefined) return serve(invocation, options);
+  const stray = (['listen', 'blue', 'green', 'live', 'workers'] as const).find(
+    (each) => options[each] !== undefined,
+  );
+  if (stray !== undefined)
+    throw usage(
+      `cutover proxy ${action}: --${stray} is for starting a proxy`,
+      'leave it out; --admin SOCK or --home DIR says which proxy is meant',
+    );
+  const router = new EmbeddedRouter(
+    invocation.homeDirectory,
+    options.admin === undefined ? undefined : resolve(invocation.cwd, options.admin),
+  );
+  if (action === 'switch') return switchTo(invocation, router, value, options.service);
+  if (value !== undefined)
+    throw usage(`cutover proxy ${action}: expected no more words, found ${value}`, 'leave it out');
+  return action === 'upgrade' ? upgrade(invocation, router) : status(invocation, router);
+}
+
+async function serve(invocation: Invocation, options: ProxyOptions): Promise<number> {
+  if (options.service !== undefined)
+    throw usage('--service: a proxy by itself has one service', 'leave it out');
+  const order = proxyOrder(options);
+  const { cwd, home, json, output, paint } = invocation;
+  await keep(
+    {
+      home: home === undefined ? mkdtempSync(join(tmpdir(), 'cutover-proxy-')) : resolve(cwd, home),
+      workers: options.workers,
+      adminSocket: options.admin === undefined ? undefined : resolve(cwd, options.admin),
+      alone: true,
+      temporary: home === undefined,
+    },
+    async ({ socket, keeper }) => {
+      await keeper.apply(orderedRoute(order, keeper.route(aloneService)));
+      const route = keeper.route(aloneService);
+      if (!route) throw new CutoverError('internal', 'the route that was put in force is not there');
+      if (json) answerJson(invocation, { ready: true, pid: process.pid, socket, route });
+      else output.line(readyLine(route, socket, paint));
+    },
+  );
+  return 0;
+}
+
+async function servicesOf(router: EmbeddedRouter, names: readonly string[]): Promise<ProxyService[]> {
+  const found = await Promise.all(
+    names.map(async (name) => ({ route: await router.read(name), counters: await router.counters(name) })),
+  );
+  return found.flatMap(({ route, counters }) => (route ? [{ route, counters }] : []));
+}
+
+async function status(invocation: Invocation, router: EmbeddedRouter): Promise<number> {
+  const state = await router.status();
+  const services = await servicesOf(router, state.table.services);
+  if (invocation.json) answerJson(invocation, { socket: router.socket, ...state, services });
+  else for (const line of proxyStatusLines(state, services, invocation.paint)) invocation.output.line(line);
+  return 0;
+}
+
+/** The service that is meant: the one that is named, else the only one. */
+async function serviceOf(router: EmbeddedRouter, named: string | undefined): Promise<string> {
+  const { services } = (await router.status()).table;
+  if (named !== undefined) return named;
+  const [only] = services;
+  if (only !== undefined && services.length === 1) return only;
+  throw new CutoverError(
+    'service-unknown',
+    `expected a proxy with one service, found ${services.length === 0 ? 'none' : services.join(', ')}`,
+    { next: 'name it: --service NAME' },
+  );
+}
+
+async function switchTo(
+  invocation: Invocation,
+  router: EmbeddedRouter,
+  to: string | undefined,
+  named: string | undefined,
+): Promise<number> {
+  if (to !== 'blue' && to !== 'green')
+    throw usage(
+      `cutover proxy switch: expected blue or green, found ${to ?? 'nothing'}`,
+      'cutover proxy switch green',
+    );
+  const service = await serviceOf(router, named);
+  const applied = await router.switchTo(service, to);
+  if (invocation.json) answerJson(invocation, { service, live: to, ...applied });
+  else invocation.output.line(proxySwitchedLine(service, to, applied, invocation.paint));
+  return 0;
+}
+
+async function upgrade(invocation: Invocation, router: EmbeddedRouter): Promise<number> {
+  const { before, after, tookMs } = await upgradeProxy(router);
+  const { output, paint, json } = invocation;
+  const { pid, version, workers, listeners } = after;
+  if (json) answerJson(invocation, { from: before.from, to: version, pid, tookMs, workers, listeners });
+  else
+    output.line(
+      `${paint.green('upgraded:')} ${before.from} → ${version}, pid ${pid}, ${workers.length} new workers on ${listeners.map(formatAddress).join(', ') || 'no address'}`,
+    );
+  return 0;
+}

@@ -1,0 +1,22 @@
+import type { Colour } from '../../core/colour.ts';
+import { CutoverError } from '../../core/errors.ts';
+import type { Route } from '../../core/traffic.ts';
+
+/**
+ * The route that sends all traffic to `to`, under the next epoch.
+ *
+ * @throws CutoverError `already-live`; `not-ready` if that side has no instance
+ */
+export function switched(route: Route, to: Colour): Route {
+  if (route.live === to)
+    throw new CutoverError('already-live', `service ${route.service}: ${to} is live already`, {
+      next: 'cutover proxy status shows it',
+    });
+  if (route[to].instances.length === 0)
+    throw new CutoverError(
+      'not-ready',
+      `service ${route.service}: expected an instance on ${to}, found none`,
+      { next: `give it one (--${to} HOST:PORT), then switch` },
+    );
+  return { ...route, live: to, epoch: route.epoch + 1 };
+}
