@@ -32,38 +32,38 @@ function worker(
 const answering = (): Promise<Answer> => Promise.resolve({ held: 3, counters: {} });
 
 describe('switch', () => {
-  test('nobody swaps before all hold and the table is on disk', async () => {
+  test('nobody swaps before all hold', async () => {
     const journal: string[] = [];
     const workers = [1, 2].map((pid) => worker(pid, journal, answering));
-    const { held } = await switchTogether(workers, table, () => journal.push('commit'), between, 1000);
+    const { held } = await switchTogether(workers, table, () => journal.push('all hold'), between, 1000);
     expect(held).toBe(6);
-    const commit = journal.indexOf('commit');
-    expect(journal.slice(0, commit).sort()).toEqual(['1 did hold', '1 hold', '2 did hold', '2 hold']);
-    expect(journal.slice(commit + 1).sort()).toEqual(['1 did swap', '1 swap', '2 did swap', '2 swap']);
+    const all = journal.indexOf('all hold');
+    expect(journal.slice(0, all).sort()).toEqual(['1 did hold', '1 hold', '2 did hold', '2 hold']);
+    expect(journal.slice(all + 1).sort()).toEqual(['1 did swap', '1 swap', '2 did swap', '2 swap']);
   });
 
   test('a worker that does not answer is killed before anyone swaps, and the switch goes on without it', async () => {
     const journal: string[] = [];
     const good = worker(1, journal, answering);
     const stuck = worker(2, journal, () => Promise.reject(new Error('silent')));
-    const { held } = await switchTogether([good, stuck], table, () => journal.push('commit'), between, 10);
+    const { held } = await switchTogether([good, stuck], table, () => journal.push('all hold'), between, 10);
     expect(held).toBe(3);
     expect(stuck.killed).toBe(true);
-    expect(journal.indexOf('2 killed')).toBeLessThan(journal.indexOf('commit'));
+    expect(journal.indexOf('2 killed')).toBeLessThan(journal.indexOf('all hold'));
     expect(journal).not.toContain('2 swap');
   });
 
-  test('a table that cannot be put on disk leaves all released by the old one', async () => {
+  test('a switch that cannot go on leaves all released by the old table', async () => {
     const journal: string[] = [];
     const workers = [1, 2].map((pid) => worker(pid, journal, answering));
-    const full = new Error('disk full');
-    const commit = () => {
-      throw full;
+    const broken = new Error('broken');
+    const allHold = () => {
+      throw broken;
     };
-    const outcome: unknown = await switchTogether(workers, table, commit, between, 1000).catch(
+    const outcome: unknown = await switchTogether(workers, table, allHold, between, 1000).catch(
       (error: unknown) => error,
     );
-    expect(outcome).toBe(full);
+    expect(outcome).toBe(broken);
     expect(journal).toContain('1 did release');
     expect(journal).toContain('2 did release');
     expect(journal).not.toContain('1 swap');

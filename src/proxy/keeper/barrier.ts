@@ -21,16 +21,17 @@ export interface SwitchResult {
 const killedMs = 1000;
 
 /**
- * One switch over all workers: all hold, the table goes to disk, all swap and release. When it resolves, no new request is
- * routed by the old table: a worker that does not answer within `answerMs` is killed, with what it held.
+ * One switch over all workers to a table that is on disk already: all hold, all swap and release. When it resolves, no new
+ * request is routed by the old table: a worker that does not answer within `answerMs` is killed, with what it held.
  *
- * @param commit puts the table on disk while all hold; if it throws, all release by the old table and the error is passed on
- * @param between runs when the table is on disk and before anyone releases: the place to start workers of the new table
+ * @param allHold runs when all hold, before anyone swaps, and must be quick: requests wait. If it throws, all release by the
+ *   old table and the error is passed on
+ * @param between runs before anyone releases: the place to start workers of the new table
  */
 export async function switchTogether(
   workers: readonly Participant[],
   table: Table,
-  commit: () => void,
+  allHold: () => void,
   between: () => Promise<void>,
   answerMs: number,
 ): Promise<SwitchResult> {
@@ -53,7 +54,7 @@ export async function switchTogether(
 
   await askAll({ kind: 'hold' });
   try {
-    commit();
+    allHold();
   } catch (error) {
     await askAll({ kind: 'release' });
     throw error;

@@ -281,12 +281,14 @@ export class Keeper {
       const needed = this.listeners.all().filter(({ address }) => wanted.has(formatAddress(address)));
       if (needed.length !== this.served.length || needed.some((listener) => !this.served.includes(listener)))
         fresh = await this.fleet.prepareSet(needed);
+      // Before anyone holds: a disk takes as long as it takes, and requests must not wait for it. A keeper that dies between
+      // this and the swap is followed by one that starts from the new table.
+      this.commit(prepared, former);
       const { holdMs, held } = await switchTogether(
         this.fleet.routing(),
         table,
         () => {
           counters = this.fleet.counters(service, this.bootId);
-          this.commit(prepared, former);
           this.inForce = next;
         },
         async () => {

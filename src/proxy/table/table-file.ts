@@ -51,7 +51,7 @@ export function parseTable(text: string): ProxyTable | { readonly damage: string
 
 /** A table that is on disk but not yet in force. */
 export interface PreparedTable {
-  /** Puts it in force on disk: two renames and one fsync, so that it can be done while requests are held. */
+  /** Puts it in force on disk: two renames and one fsync. */
   commit(): void;
   /** Forgets it. Does nothing after `commit`. */
   discard(): void;
