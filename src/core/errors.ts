@@ -38,6 +38,7 @@ export const errorTable = {
   aborted: { exit: 6, title: 'The deployment was aborted' },
   'address-in-use': { exit: 8, title: 'An address is taken' },
   'address-refused': { exit: 8, title: 'An address cannot be used' },
+  'certificate-invalid': { exit: 8, title: 'A certificate cannot be used' },
   'disk-full': { exit: 8, title: 'There is no room on the disk' },
   'store-locked': { exit: 8, title: 'The store is in use by another program' },
   'store-damaged': { exit: 8, title: 'The store is damaged' },

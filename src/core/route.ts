@@ -5,8 +5,8 @@ import { instancePolicyOf } from './instance-policy.ts';
 import { sameLimits } from './limits.ts';
 import { addressesOf } from './placement.ts';
 import { releaseOf, type Service } from './service.ts';
-import { healthOf, routedLayer } from './spec.ts';
-import type { Route, RoutedSide } from './traffic.ts';
+import { healthOf, routedLayer, type Spec } from './spec.ts';
+import type { Route, RoutedSide, RouteTls } from './traffic.ts';
 
 /**
  * The route that follows from what the log says. A side that was never healthy is empty in it, so nothing can reach it.
@@ -25,7 +25,7 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
   const number = service.environments[live].release;
   const release = number === null ? undefined : releaseOf(service, number);
   if (!release) throw new Error(`${live} holds no release`);
-  const { listen, preview, previewHost, limits, instances } = release.spec.router;
+  const { listen, preview, previewHost, tls, limits, instances } = release.spec.router;
   return {
     service: service.name,
     epoch,
@@ -33,10 +33,26 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
     listen,
     preview: preview ?? null,
     previewHost: previewHost ?? null,
+    ...(tls === undefined ? {} : { tls: tlsOf(tls, release.base) }),
     blue: side('blue'),
     green: side('green'),
     limits,
     instancePolicy: instancePolicyOf(instances, healthOf(release.spec, routedLayer(release.spec))),
+  };
+}
+
+function tlsOf(tls: NonNullable<Spec['router']['tls']>, base: string): RouteTls {
+  const absolute = (path: string): string => (path.startsWith('/') ? path : `${base}/${path}`);
+  return {
+    certificates: tls.certificates.map(({ cert, key, hosts }) => ({
+      cert: absolute(cert),
+      key: absolute(key),
+      hosts,
+    })),
+    redirect: tls.redirect ?? null,
+    hstsSeconds: Math.round((tls.hsts ?? 0) / 1000),
+    clientCa: tls.clientCa === undefined ? null : absolute(tls.clientCa),
+    clientAuth: tls.clientAuth,
   };
 }
 
@@ -47,11 +63,22 @@ export function sameRoute(found: Route, expected: Route): boolean {
     a === null || b === null ? a === b : a.host === b.host && (b.port === 0 || a.port === b.port);
   const side = (a: RoutedSide, b: RoutedSide): boolean =>
     a.release === b.release && a.instances.map(place).join() === b.instances.map(place).join();
+  const settings = (tls: RouteTls | undefined): string =>
+    tls === undefined
+      ? ''
+      : JSON.stringify([
+          tls.certificates.map(({ cert, key, hosts }) => [cert, key, hosts]),
+          tls.hstsSeconds,
+          tls.clientCa,
+          tls.clientAuth,
+        ]);
   return (
     found.live === expected.live &&
     listener(found.listen, expected.listen) &&
     listener(found.preview, expected.preview) &&
     found.previewHost === expected.previewHost &&
+    settings(found.tls) === settings(expected.tls) &&
+    listener(found.tls?.redirect ?? null, expected.tls?.redirect ?? null) &&
     side(found.blue, expected.blue) &&
     side(found.green, expected.green) &&
     JSON.stringify(found.instancePolicy) === JSON.stringify(expected.instancePolicy) &&

@@ -193,6 +193,42 @@ const Overrides = z.strictObject({
   variables: variables.default({}).describe('Added to those of the layer; these win.'),
 });
 
+const file = z.string().min(1, { error: 'expected the path of a file' });
+const Tls = z.strictObject({
+  certificates: z
+    .array(
+      z.strictObject({
+        cert: file.describe('The chain in PEM, the certificate of the host first.'),
+        key: file.describe('Its private key in PEM. It is read by the proxy and never recorded.'),
+        hosts: z
+          .array(
+            z.string().regex(/^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, {
+              error: 'expected a host name in lower case, e.g. shop.example or *.shop.example',
+            }),
+          )
+          .max(1000)
+          .default([])
+          .describe('The hosts that it is for. Default: those that the certificate names.'),
+      }),
+    )
+    .min(1, { error: 'expected at least one certificate' })
+    .max(1000)
+    .describe(
+      'The certificates, chosen by the host that a client asks for (SNI); the first is for all others. Files are relative to the spec, and are read again when they change.',
+    ),
+  redirect: AddressText.optional().describe('Where plain HTTP is answered with a redirect to https (308).'),
+  hsts: Duration.optional().describe(
+    'For how long browsers may use nothing but https: Strict-Transport-Security is sent.',
+  ),
+  clientCa: file
+    .optional()
+    .describe('Authorities (PEM) that sign the certificates of clients; clients are then asked for one.'),
+  clientAuth: z
+    .enum(['required', 'optional'])
+    .default('required')
+    .describe('With `clientCa`: whether a client without a good certificate is refused.'),
+});
+
 /** As much of a spec as the rule about the routed layer looks at. */
 const LayersOnly = z.looseObject({
   router: z.looseObject({ layer: name.optional() }),
@@ -220,6 +256,7 @@ export const Spec = z
           })
           .optional()
           .describe('A host name on `listen` that always reaches the side that is not live.'),
+        tls: Tls.optional().describe('TLS (1.2 and 1.3) on `listen` and `preview`. Default: plain HTTP.'),
         layer: name
           .optional()
           .describe('The layer that gets the traffic. Default: `web`, or the only layer.'),

@@ -12,6 +12,20 @@ export const RoutedSide = z.object({
 });
 export type RoutedSide = z.infer<typeof RoutedSide>;
 
+/** How a service is reached over TLS. Files are named by absolute paths: whoever serves reads them, so that no key is in a log. */
+export const RouteTls = z.object({
+  /** The first is the one for clients that name no host, or one that no certificate is for. No hosts: those that it names itself. */
+  certificates: z.array(z.object({ cert: z.string(), key: z.string(), hosts: z.array(z.string()) })).min(1),
+  /** Where plain HTTP is answered with a redirect to https. */
+  redirect: Address.nullable(),
+  /** For Strict-Transport-Security; 0: not sent. */
+  hstsSeconds: z.int().min(0),
+  /** Certificates of the authorities that sign clients; null: clients are not asked for a certificate. */
+  clientCa: z.string().nullable(),
+  clientAuth: z.enum(['required', 'optional']),
+});
+export type RouteTls = z.infer<typeof RouteTls>;
+
 /**
  * What a router knows of a service: an immutable value, replaced whole.
  * `epoch` grows with every change that is ordered; a router refuses an older one.
@@ -23,6 +37,8 @@ export const Route = z.object({
   listen: Address,
   preview: Address.nullable(),
   previewHost: z.string().nullable(),
+  /** Absent: plain HTTP. */
+  tls: RouteTls.optional(),
   blue: RoutedSide,
   green: RoutedSide,
   /** What is allowed to clients and instances; absent: the router's own defaults. */

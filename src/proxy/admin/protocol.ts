@@ -76,6 +76,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'upgrade-refused': 409,
   'address-in-use': 409,
   'address-refused': 422,
+  'certificate-invalid': 422,
   'proxy-absent': 503,
   'disk-full': 507,
 };

@@ -12,12 +12,13 @@ export function forwardedLines(
   bytes: Uint8Array,
   hostFrom: number,
   hostTo: number,
+  proto: 'http' | 'https' = 'http',
 ): Uint8Array {
   const node = client.includes(':') ? `"[${client}]"` : client;
   const host = String.fromCharCode(...bytes.subarray(hostFrom, hostTo));
   return ascii(
-    `X-Forwarded-For: ${client}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ${host}\r\n` +
-      `Forwarded: for=${node};host="${host}";proto=http\r\n\r\n`,
+    `X-Forwarded-For: ${client}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${host}\r\n` +
+      `Forwarded: for=${node};host="${host}";proto=${proto}\r\n\r\n`,
   );
 }
 
@@ -25,7 +26,10 @@ export function forwardedLines(
 export class ForwardedLines {
   private host: Uint8Array | null = null;
   private lines: Uint8Array | null = null;
-  constructor(private readonly client: string) {}
+  constructor(
+    private readonly client: string,
+    private readonly proto: 'http' | 'https' = 'http',
+  ) {}
 
   /** The lines for the host at `bytes[from, to)`. */
   for(bytes: Uint8Array, from: number, to: number): Uint8Array {
@@ -38,7 +42,7 @@ export class ForwardedLines {
     const kept = new Uint8Array(to - from);
     copy(bytes, from, to, kept, 0);
     this.host = kept;
-    return (this.lines = forwardedLines(this.client, bytes, from, to));
+    return (this.lines = forwardedLines(this.client, bytes, from, to, this.proto));
   }
 }
 

@@ -78,16 +78,18 @@ export function writeRequestHead(
 export const Persistence = { silent: 0, close: 1, keepAlive: 2 } as const;
 export type Persistence = (typeof Persistence)[keyof typeof Persistence];
 
-/** Writes the head that goes to the client into `target` at 0 and returns its length; see `writeRequestHead`. */
+/** Writes the head that goes to the client into `target` at 0 and returns its length; see `writeRequestHead`. `lines` are added: whole fields, each with its line end. */
 export function writeResponseHead(
   bytes: Uint8Array,
   head: ResponseHead,
   persistence: Persistence,
   target: Uint8Array,
+  lines: Uint8Array | null = null,
 ): number {
   let at = copyUncut(bytes, head.start, head.end - 2, head.cuts, target, 0);
   // Our version, not the origin's (RFC 9110 §2.5): with 1.0 a client would take the connection for closing.
   target[7] = 49;
+  if (lines !== null) at = copy(lines, 0, lines.length, target, at);
   const end =
     persistence === Persistence.close
       ? text.close

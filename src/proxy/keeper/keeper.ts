@@ -9,13 +9,16 @@ import { proxyMetrics } from '../admin/metrics.ts';
 import type { Listener, Table } from '../data-plane.ts';
 import { TableFile } from '../table/table-file.ts';
 import {
+  addressesOf,
   listenAddresses,
   routeOf,
+  tlsOf,
   withPortsOf,
   withRoute,
   withoutService,
   type ProxyTable,
 } from '../table/table.ts';
+import { CertificateWatch, examineCertificates } from '../tls/certificate-watch.ts';
 import { switchTogether } from './barrier.ts';
 import { Fleet } from './fleet.ts';
 import { InstanceChecks } from './instance-checks.ts';
@@ -71,6 +74,7 @@ export class Keeper {
   private served: readonly Listener[] = [];
   /** Workers of the program before this one, until they have ended. */
   private orphans: readonly ProcessIdentity[] = [];
+  private readonly certificates: CertificateWatch;
   /** Addresses of the table that could not be bound, with the reason. */
   private readonly unbound = new Map<string, { readonly address: Address; readonly reason: string }>();
 
@@ -86,6 +90,7 @@ export class Keeper {
     private readonly warnings: string[],
   ) {
     const { promise, resolve } = Promise.withResolvers<void>();
+    this.certificates = new CertificateWatch(options.log);
     this.stopped = promise;
     this.resolveStopped = resolve;
   }
@@ -154,6 +159,7 @@ export class Keeper {
         await keeper.bindAgain();
         if (keeper.unbound.size) await Bun.sleep(bindAgainMs);
       }
+      keeper.certificates.look(keeper.inForce.routes);
       rehearseChange();
       keeper.checks.follow(table);
       keeper.orphans = orphans;
@@ -174,10 +180,8 @@ export class Keeper {
       }
       const before = this.listeners.all();
       try {
-        const [listen = asked.listen, preview = null] = await this.listeners.open(
-          asked.preview ? [asked.listen, asked.preview] : [asked.listen],
-        );
-        const next = withRoute(this.inForce, { ...asked, listen, preview });
+        if (asked.tls) examineCertificates(asked.service, asked.tls);
+        const next = withRoute(this.inForce, await this.opened(asked));
         if (!next) throw new Error('a route that differed is the same with its ports settled');
         const { holdMs, held, counters } = await this.put(next, route.service);
         return { epoch: route.epoch, changed: true, holdMs, held, counters };
@@ -186,6 +190,14 @@ export class Keeper {
         throw error;
       }
     });
+  }
+
+  /** The route with the addresses that are now listened on. */
+  private async opened(asked: Route): Promise<Route> {
+    const [listen = asked.listen, ...others] = await this.listeners.open(addressesOf(asked));
+    const preview = asked.preview && (others.shift() ?? null);
+    const redirect = asked.tls?.redirect ? (others.shift() ?? null) : null;
+    return { ...asked, listen, preview, ...(asked.tls && { tls: { ...asked.tls, redirect } }) };
   }
 
   /** As `Router.remove`; false if there was no such service. */
@@ -232,7 +244,11 @@ export class Keeper {
       listeners: this.listeners.all().map(({ address }) => address),
       sick: this.checks.sick(),
       alone: this.options.alone ?? false,
-      warnings: [...this.warnings, ...[...this.unbound.values()].map(({ reason }) => reason)],
+      warnings: [
+        ...this.warnings,
+        ...[...this.unbound.values()].map(({ reason }) => reason),
+        ...this.certificates.problems(),
+      ],
     };
   }
 
@@ -279,7 +295,12 @@ export class Keeper {
     try {
       const wanted = listenAddresses(next);
       const needed = this.listeners.all().filter(({ address }) => wanted.has(formatAddress(address)));
-      if (needed.length !== this.served.length || needed.some((listener) => !this.served.includes(listener)))
+      // How a socket is listened on is settled when a worker begins to: other TLS takes other workers, too.
+      if (
+        needed.length !== this.served.length ||
+        needed.some((listener) => !this.served.includes(listener)) ||
+        !Bun.deepEquals(tlsOf(former), tlsOf(next))
+      )
         fresh = await this.fleet.prepareSet(needed);
       // Before anyone holds: a disk takes as long as it takes, and requests must not wait for it. A keeper that dies between
       // this and the swap is followed by one that starts from the new table.
@@ -300,6 +321,7 @@ export class Keeper {
       this.served = needed;
       this.checks.follow(next);
       this.listeners.keepOnly(wanted);
+      this.certificates.look(next.routes);
       for (const key of this.unbound.keys()) if (!wanted.has(key)) this.unbound.delete(key);
       return { holdMs, held, counters: counters ?? this.fleet.counters(service, this.bootId) };
     } catch (error) {
@@ -360,6 +382,7 @@ export class Keeper {
     void this.fleet.sicken(this.checks.sick());
     // After an upgrade the former workers are still children of this process.
     this.orphans = this.orphans.filter(({ pid }) => !reap(pid));
+    this.certificates.look(this.inForce.routes);
     if (!this.unbound.size) return;
     this.turns
       .run(() => this.bindAgain())

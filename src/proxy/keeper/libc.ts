@@ -11,6 +11,7 @@ const signatures = {
   inet_pton: { args: ['i32', 'ptr', 'ptr'], returns: 'i32' },
   sendmsg: { args: ['i32', 'ptr', 'i32'], returns: 'i32' },
   recvmsg: { args: ['i32', 'ptr', 'i32'], returns: 'i32' },
+  dup: { args: ['i32'], returns: 'i32' },
   close: { args: ['i32'], returns: 'i32' },
   fcntl: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
   execv: { args: ['ptr', 'ptr'], returns: 'i32' },
@@ -78,6 +79,13 @@ export function systemCallError(call: string): SystemCallError {
   const code =
     Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`;
   return new SystemCallError(call, code);
+}
+
+/** Another descriptor of the same open socket or file. */
+export function duplicateDescriptor(fd: number): number {
+  const other = libc().dup(fd);
+  if (other < 0) throw systemCallError('dup');
+  return other;
 }
 
 export function closeDescriptor(fd: number): void {

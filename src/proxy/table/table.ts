@@ -21,16 +21,24 @@ export const emptyTable: ProxyTable = { version: 0, routes: [], removed: [] };
 export const routeOf = (table: ProxyTable, service: string): Route | undefined =>
   table.routes.find((route) => route.service === service);
 
+/** Where a route listens: for its service, for testers, and for what is redirected. */
+export const addressesOf = ({ listen, preview, tls }: Route): Address[] =>
+  [listen, preview, tls?.redirect ?? null].filter((address) => address !== null);
+
 /** Every address that the routes listen on, each once, with the service that it serves. */
 export function listenAddresses(
   table: ProxyTable,
 ): Map<string, { readonly address: Address; readonly service: string }> {
   const addresses = new Map<string, { readonly address: Address; readonly service: string }>();
-  for (const { service, listen, preview } of table.routes)
-    for (const address of preview ? [listen, preview] : [listen])
-      addresses.set(formatAddress(address), { address, service });
+  for (const route of table.routes)
+    for (const address of addressesOf(route))
+      addresses.set(formatAddress(address), { address, service: route.service });
   return addresses;
 }
+
+/** What the routes say of TLS, by service. */
+export const tlsOf = (table: ProxyTable): Record<string, Route['tls']> =>
+  Object.fromEntries(table.routes.flatMap(({ service, tls }) => (tls ? [[service, tls]] : [])));
 
 /** The same route by value; the order of keys does not matter. */
 const sameRoute = (a: Route, b: Route): boolean => Bun.deepEquals(a, b, true);
@@ -46,6 +54,12 @@ export function withPortsOf(inForce: Route | undefined, asked: Route): Route {
     ...asked,
     listen: settle(inForce?.listen, asked.listen),
     preview: asked.preview && settle(inForce?.preview, asked.preview),
+    ...(asked.tls && {
+      tls: {
+        ...asked.tls,
+        redirect: asked.tls.redirect && settle(inForce?.tls?.redirect, asked.tls.redirect),
+      },
+    }),
   };
 }
 
@@ -57,15 +71,26 @@ function stale(service: string, found: number, asked: number, what: string): Cut
 }
 
 function refuseTakenAddresses(table: ProxyTable, route: Route): void {
-  const wanted = route.preview ? [route.listen, route.preview] : [route.listen];
-  const [listen, preview] = wanted.map(formatAddress);
-  if (listen === preview && route.listen.port !== 0)
+  const wanted = addressesOf(route);
+  const listen = formatAddress(route.listen);
+  if (route.preview && listen === formatAddress(route.preview) && route.listen.port !== 0)
     throw new CutoverError(
       'request-invalid',
       `service ${route.service}: listen and preview are both ${listen}, expected two addresses`,
       {
         next: 'give the preview an address of its own',
       },
+    );
+  const redirect = route.tls?.redirect;
+  if (
+    redirect &&
+    redirect.port !== 0 &&
+    [listen, route.preview && formatAddress(route.preview)].includes(formatAddress(redirect))
+  )
+    throw new CutoverError(
+      'request-invalid',
+      `service ${route.service}: ${formatAddress(redirect)} is to redirect and to serve, expected two addresses`,
+      { next: 'give router.tls.redirect an address of its own' },
     );
   const others = listenAddresses({
     ...table,

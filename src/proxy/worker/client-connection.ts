@@ -17,6 +17,8 @@ export interface ListeningPoint {
   entry: Entry | undefined;
   /** Those of the entry, or the worker's own: for what comes before the service of a request is known. */
   limits: Limits;
+  /** Clients come over TLS. */
+  readonly secure: boolean;
 }
 
 /** What the owner of a client's connection after the 101 hears. */
@@ -76,7 +78,7 @@ export class ClientConnection {
     private readonly socket: Socket<ClientConnection>,
   ) {
     this.idleSince = plane.tick();
-    this.deadline = this.idleSince + point.limits.idleMs;
+    this.deadline = this.idleSince + (point.secure ? point.limits.headMs : point.limits.idleMs);
     this.exchange = new Exchange(plane, this);
     this.user = this.exchange;
     plane.clients.add(this);
@@ -100,7 +102,10 @@ export class ClientConnection {
     return this.stage !== Stage.closed;
   }
   get forwarded(): ForwardedLines {
-    return (this.lines ??= new ForwardedLines(clientAddress(this.socket.remoteAddress)));
+    return (this.lines ??= new ForwardedLines(
+      clientAddress(this.socket.remoteAddress),
+      this.point.secure ? 'https' : 'http',
+    ));
   }
 
   // What an exchange or a tunnel does with it.
@@ -168,6 +173,11 @@ export class ClientConnection {
     this.answer(isAnswerStatus(status) ? status : 400, true, true);
     this.finish(true);
   }
+  /** Sends a whole answer of one's own making as the last one. */
+  conclude(bytes: Uint8Array): void {
+    this.write(bytes, 0, bytes.length, true);
+    this.finish(true);
+  }
   /** Ends the connection after what waits. `linger`: the client may still be sending, and a reset would eat our answer. */
   finish(linger: boolean): void {
     if (this.stage === Stage.closed) return;
@@ -193,6 +203,12 @@ export class ClientConnection {
   }
 
   // What the socket says.
+
+  /** The handshake of TLS is over. */
+  onSecured(): void {
+    this.idleSince = this.plane.tick();
+    this.deadline = this.idleSince + this.point.limits.idleMs;
+  }
 
   onData(chunk: Uint8Array): void {
     switch (this.stage) {

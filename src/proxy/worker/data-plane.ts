@@ -1,13 +1,15 @@
-import type { Socket, SocketHandler, SocketListener, TCPSocketListenOptions } from 'bun';
+import type { SocketListener, TCPSocketListenOptions } from 'bun';
 import { formatAddress } from '../../core/address.ts';
 import type { Colour } from '../../core/colour.ts';
 import type { Counters } from '../../core/traffic.ts';
 import type { DataPlane, Listener, Table } from '../data-plane.ts';
 import { ascii } from '../http1/octets.ts';
-import { ClientConnection, type ListeningPoint } from './client-connection.ts';
+import type { ClientConnection, ListeningPoint } from './client-connection.ts';
+import { handlersOf } from './client-handlers.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { Plane } from './plane.ts';
 import { Routing } from './routing.ts';
+import { SecureListener } from './secure-listener.ts';
 
 export interface DataPlaneOptions {
   /** What differs from `defaultLimits`. */
@@ -43,11 +45,13 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
   });
   const routing = new Routing(plane);
   const points: ListeningPoint[] = [];
-  const sockets: SocketListener<ClientConnection>[] = [];
+  const sockets: Pick<SocketListener, 'stop'>[] = [];
+  const secure: SecureListener[] = [];
   const sweeper = setInterval(() => {
     const now = plane.tick();
     for (const client of plane.clients) client.sweep(now);
     routing.sweep(now);
+    if (!plane.draining) for (const listener of secure) listener.look(now);
   }, limits.sweepMs);
   sweeper.unref();
 
@@ -62,14 +66,21 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       for (const { address, fd } of listeners) {
         const text = formatAddress(address);
         const entry = routing.entryOf(text);
+        const tls = routing.tlsOf(text);
         const point: ListeningPoint = {
           address: text,
           host: ascii(text),
           entry,
           limits: entry?.limits ?? limits,
+          secure: tls !== undefined,
         };
         points.push(point);
-        sockets.push(accept(plane, point, fd));
+        if (tls === undefined) sockets.push(accept(plane, point, fd));
+        else {
+          const listener = new SecureListener(plane, point, fd, tls);
+          sockets.push(listener);
+          secure.push(listener);
+        }
       }
     },
     swap(table: Table): void {
@@ -118,35 +129,13 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
 }
 
 function accept(plane: Plane, point: ListeningPoint, fd: number): SocketListener<ClientConnection> {
-  const socket: SocketHandler<ClientConnection> = {
-    open(opened: Socket<ClientConnection>) {
-      opened.data = new ClientConnection(plane, point, opened);
-      if (point.limits.clientConnections > 0) opened.data.countFor(point.limits.clientConnections);
-    },
-    data: onData,
-    drain: onDrain,
-    end: onEnd,
-    close: onClose,
-    error: onError,
-  };
   // Bun's types do not know `fd` here; it adopts a socket that listens already.
   const options: TCPSocketListenOptions<ClientConnection> & { fd: number } = {
     fd,
     allowHalfOpen: true,
-    socket,
+    socket: handlersOf(plane, point),
     hostname: '',
     port: 0,
   };
   return Bun.listen<ClientConnection>(options);
 }
-
-// One function each for all connections: what differs is in `socket.data`.
-const onData = (socket: Socket<ClientConnection>, bytes: Uint8Array): void => socket.data.onData(bytes);
-const onDrain = (socket: Socket<ClientConnection>): void => socket.data.onDrain();
-const onEnd = (socket: Socket<ClientConnection>): void => socket.data.onEnd();
-const onClose = (socket: Socket<ClientConnection>, error?: Error): void =>
-  socket.data.onClose(error === undefined);
-const onError = (socket: Socket<ClientConnection>, error: Error): void => {
-  socket.data.plane.defect(error);
-  socket.terminate();
-};

@@ -4,6 +4,7 @@ import type { HeadLimits } from '../http1/limits.ts';
 import { isIdempotent, isSafe, Method, parseRequestHead } from '../http1/request-head.ts';
 import { Framing, parseResponseHead } from '../http1/response-head.ts';
 import { Persistence, writeRequestHead, writeResponseHead } from '../http1/rewrite.ts';
+import { isForChallenge, redirectTo } from '../tls/redirect.ts';
 import type { AnswerStatus } from './answer.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { InstancePool } from './instance-pool.ts';
@@ -74,6 +75,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     let end = head.end;
     const entry = client.point.entry;
     if (entry === undefined) return client.refuse(503);
+    if (entry.redirect !== null && !isForChallenge(bytes, head)) return this.redirect(entry.redirect);
     const side = entry.sideOf(bytes, head);
     const { limits } = side;
     this.requestDone = true;
@@ -117,6 +119,13 @@ export class Exchange implements ClientUser, UpstreamUser {
     if (waited) tally.held++;
     client.from = end;
     this.attempt(true, true);
+  }
+
+  private redirect(port: number): void {
+    const { client, plane } = this;
+    const answer = redirectTo(client.bytes!, plane.requestHead, port);
+    if (answer === null) client.refuse(400);
+    else client.conclude(answer);
   }
 
   /** Sends the request to an instance, over an idle connection if `reuse` allows and there is one. `headRead`: the plane's head is still its own. */
@@ -449,7 +458,9 @@ export class Exchange implements ClientUser, UpstreamUser {
 
     this.headSent = true;
     let flowing: boolean;
-    if (head.plain && this.keepAlive && !this.oldClient) flowing = client.write(bytes, head.start, to, true);
+    const lines = client.point.entry?.lines ?? null;
+    if (head.plain && this.keepAlive && !this.oldClient && lines === null)
+      flowing = client.write(bytes, head.start, to, true);
     else {
       if (this.unchunk) head.cuts.insert(head.transferFrom, head.transferTo);
       const persistence = !this.keepAlive
@@ -458,7 +469,7 @@ export class Exchange implements ClientUser, UpstreamUser {
           ? Persistence.keepAlive
           : Persistence.silent;
       const { scratch } = plane;
-      let length = writeResponseHead(bytes, head, persistence, scratch);
+      let length = writeResponseHead(bytes, head, persistence, scratch, lines);
       if (to - end <= scratch.length - length) {
         scratch.set(bytes.subarray(end, to), length);
         length += to - end;

@@ -1,7 +1,7 @@
 import type { Socket, SocketHandler, TCPSocketListener } from 'bun';
 import type { Address } from '../../core/address.ts';
 import type { Colour } from '../../core/colour.ts';
-import { emptySide, failures, type Route, type SideCounters } from '../../core/traffic.ts';
+import { emptySide, failures, type Route, type RouteTls, type SideCounters } from '../../core/traffic.ts';
 import { listenOn } from '../keeper/listening-socket.ts';
 import { createDataPlane, type WorkerDataPlane } from './data-plane.ts';
 import type { Limits } from './limits.ts';
@@ -202,12 +202,14 @@ export class Rig implements AsyncDisposable {
   private version = 0;
   private constructor(
     readonly plane: WorkerDataPlane,
+    private readonly tls: RouteTls | undefined,
     readonly address: Address,
     readonly previewAddress: Address,
     private readonly defects: readonly unknown[],
   ) {}
 
-  static async start(limits: Partial<Limits> = {}): Promise<Rig> {
+  /** With `tls`, the addresses are served over TLS. */
+  static async start(limits: Partial<Limits> = {}, tls?: RouteTls): Promise<Rig> {
     const defects: unknown[] = [];
     const plane = createDataPlane({
       limits: { sweepMs: 10, drainIdleMs: 50, ...limits },
@@ -217,8 +219,10 @@ export class Rig implements AsyncDisposable {
       await listenOn({ host: '127.0.0.1', port: 0 }),
       await listenOn({ host: '127.0.0.1', port: 0 }),
     ] as const;
+    const rig = new Rig(plane, tls, listeners[0].address, listeners[1].address, defects);
+    if (tls) rig.route({});
     plane.listen(listeners);
-    return new Rig(plane, listeners[0].address, listeners[1].address, defects);
+    return rig;
   }
   /** A rig whose live side is one origin that runs `script`. */
   static async with(script: Script, limits: Partial<Limits> = {}): Promise<Rig> {
@@ -250,6 +254,7 @@ export class Rig implements AsyncDisposable {
       listen: this.address,
       preview: this.previewAddress,
       previewHost: sides.previewHost ?? null,
+      ...(this.tls && { tls: this.tls }),
       blue: { release: sides.release ?? 1, instances: [...(sides.blue ?? [])] },
       green: { release: 2, instances: [...(sides.green ?? [])] },
       limits: sides.limits,

@@ -1,11 +1,12 @@
 import { formatAddress } from '../../core/address.ts';
 import { type Colour, other } from '../../core/colour.ts';
 import type { InstancePolicy } from '../../core/instance-policy.ts';
-import type { Route } from '../../core/traffic.ts';
+import type { Route, RouteTls } from '../../core/traffic.ts';
 import type { Table } from '../data-plane.ts';
 import { ascii, sameInAnyCase } from '../http1/octets.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { instanceKey } from '../table/instance-key.ts';
+import { strictTransport } from '../tls/strict-transport.ts';
 import { InstancePool } from './instance-pool.ts';
 import { defaultPolicy } from './instance-care.ts';
 import { type Limits, limitsOf } from './limits.ts';
@@ -68,6 +69,10 @@ export class Entry {
     private readonly previewHost: Uint8Array | null,
     /** For what comes before the service of a request is known. */
     readonly limits: Limits,
+    /** Sent with every response; null: none. */
+    readonly lines: Uint8Array | null = null,
+    /** This address only redirects, to this port of the same host. */
+    readonly redirect: number | null = null,
   ) {}
 
   /** The side for a request: the one that is not live for the preview address or host, else the live one. */
@@ -87,6 +92,7 @@ export class Entry {
 export class Routing {
   private readonly tallies = new Map<string, ServiceTally>();
   private entries = new Map<string, Entry>();
+  private tls: ReadonlyMap<string, RouteTls> = new Map();
   private pools = new Map<string, InstancePool>();
   /** Sides of this and of earlier epochs in which something is in flight still. */
   private sides: Side[] = [];
@@ -97,6 +103,7 @@ export class Routing {
   install(table: Table): void {
     const pools = new Map<string, InstancePool>();
     const entries = new Map<string, Entry>();
+    const tls = new Map<string, RouteTls>();
     const sides = this.sides.filter((side) => side.inFlight > 0);
     for (const route of table.routes) {
       const limits = limitsOf(this.plane.limits, route.limits);
@@ -111,16 +118,24 @@ export class Routing {
       const live = side[route.live];
       const beside = side[other(route.live)];
       const host = route.previewHost === null ? null : ascii(route.previewHost);
+      const lines = route.tls === undefined ? null : strictTransport(route.tls.hstsSeconds);
       // One route for each address: the first that names it.
       const listen = formatAddress(route.listen);
-      if (!entries.has(listen)) entries.set(listen, new Entry(tally, live, beside, false, host, limits));
+      if (!entries.has(listen))
+        entries.set(listen, new Entry(tally, live, beside, false, host, limits, lines));
       const preview = route.preview === null ? null : formatAddress(route.preview);
       if (preview !== null && !entries.has(preview))
-        entries.set(preview, new Entry(tally, live, beside, true, host, limits));
+        entries.set(preview, new Entry(tally, live, beside, true, host, limits, lines));
+      const redirect = route.tls?.redirect ? formatAddress(route.tls.redirect) : null;
+      if (redirect !== null && !entries.has(redirect))
+        entries.set(redirect, new Entry(tally, live, beside, false, host, limits, null, route.listen.port));
+      for (const address of preview === null ? [listen] : [listen, preview])
+        if (route.tls !== undefined && !tls.has(address)) tls.set(address, route.tls);
     }
     for (const [key, pool] of this.pools) if (!pools.has(key)) pool.retire();
     this.pools = pools;
     this.entries = entries;
+    this.tls = tls;
     this.sides = sides;
   }
 
@@ -150,6 +165,11 @@ export class Routing {
 
   entryOf(address: string): Entry | undefined {
     return this.entries.get(address);
+  }
+
+  /** How the address is served over TLS; undefined: it is plain. */
+  tlsOf(address: string): RouteTls | undefined {
+    return this.tls.get(address);
   }
 
   services(): IterableIterator<[string, ServiceTally]> {
