@@ -6,6 +6,7 @@ import { sameLimits } from './limits.ts';
 import { addressesOf } from './placement.ts';
 import { releaseOf, type Service } from './service.ts';
 import { healthOf, routedLayer, type Spec } from './spec.ts';
+import { sameTracing } from './tracing.ts';
 import type { Route, RoutedSide, RouteTls } from './traffic.ts';
 
 /**
@@ -25,7 +26,8 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
   const number = service.environments[live].release;
   const release = number === null ? undefined : releaseOf(service, number);
   if (!release) throw new Error(`${live} holds no release`);
-  const { listen, preview, previewHost, tls, limits, instances } = release.spec.router;
+  const { listen, preview, previewHost, tls, limits, instances, requestId, traceContext } =
+    release.spec.router;
   return {
     service: service.name,
     epoch,
@@ -36,6 +38,7 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
     ...(tls === undefined ? {} : { tls: tlsOf(tls, release.base) }),
     blue: side('blue'),
     green: side('green'),
+    ...(requestId || traceContext ? { tracing: { requestId, traceContext } } : {}),
     limits,
     instancePolicy: instancePolicyOf(instances, healthOf(release.spec, routedLayer(release.spec))),
   };
@@ -77,6 +80,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
     listener(found.listen, expected.listen) &&
     listener(found.preview, expected.preview) &&
     found.previewHost === expected.previewHost &&
+    sameTracing(found.tracing, expected.tracing) &&
     settings(found.tls) === settings(expected.tls) &&
     listener(found.tls?.redirect ?? null, expected.tls?.redirect ?? null) &&
     side(found.blue, expected.blue) &&

@@ -257,6 +257,18 @@ export const Spec = z
           .optional()
           .describe('A host name on `listen` that always reaches the side that is not live.'),
         tls: Tls.optional().describe('TLS (1.2 and 1.3) on `listen` and `preview`. Default: plain HTTP.'),
+        requestId: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Gives each request an `X-Request-Id`: the one that it came with if that is well-formed, else a new one. See docs/tracing.md.',
+          ),
+        traceContext: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Sees to it that each request has a valid `traceparent` (W3C Trace Context): the one that it came with, else a new one.',
+          ),
         layer: name
           .optional()
           .describe('The layer that gets the traffic. Default: `web`, or the only layer.'),

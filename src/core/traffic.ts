@@ -4,6 +4,7 @@ import { Colour } from './colour.ts';
 import { InstancePolicy } from './instance-policy.ts';
 import { combine, Histogram } from './latency.ts';
 import { RouteLimits } from './limits.ts';
+import { RouteTracing } from './tracing.ts';
 
 /** One environment as the router sees it: which release, and where its instances are. Empty: nothing is there. */
 export const RoutedSide = z.object({
@@ -45,6 +46,8 @@ export const Route = z.object({
   limits: RouteLimits.optional(),
   /** How instances that do badly are passed over; absent: by the router's own defaults, without checks. */
   instancePolicy: InstancePolicy.optional(),
+  /** What is added to requests to follow them; absent: nothing. */
+  tracing: RouteTracing.optional(),
 });
 export type Route = z.infer<typeof Route>;
 

@@ -5,6 +5,7 @@ import { isIdempotent, isSafe, Method, parseRequestHead } from '../http1/request
 import { Framing, parseResponseHead } from '../http1/response-head.ts';
 import { Persistence, writeRequestHead, writeResponseHead } from '../http1/rewrite.ts';
 import { isForChallenge, redirectTo } from '../tls/redirect.ts';
+import { TraceFields } from '../http1/trace-fields.ts';
 import type { AnswerStatus } from './answer.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { InstancePool } from './instance-pool.ts';
@@ -45,6 +46,8 @@ export class Exchange implements ClientUser, UpstreamUser {
   private request: Uint8Array | null = null;
   private requestFrom = 0;
   private requestTo = 0;
+  /** Made when it is first needed. */
+  private trace: TraceFields | null = null;
   private repeated = false;
   private tried: InstancePool[] | null = null;
 
@@ -108,6 +111,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     this.request = bytes;
     this.requestFrom = head.start;
     this.requestTo = end;
+    if (side.tracing !== null) (this.trace ??= new TraceFields()).begin();
     this.repeated = false;
     this.tried = null;
     this.responseBegun = this.headSent = this.responseDone = false;
@@ -158,7 +162,11 @@ export class Exchange implements ClientUser, UpstreamUser {
         ? client.forwarded.for(host, 0, host.length)
         : client.forwarded.for(request, head.hostFrom, head.hostTo);
     const { scratch } = plane;
+    const { tracing } = side!;
+    if (tracing !== null) this.trace!.read(request, head, tracing.requestId, tracing.traceContext);
     let length = writeRequestHead(request, head, lines, host, scratch);
+    if (tracing !== null)
+      length = this.trace!.write(scratch, length, tracing.requestId, tracing.traceContext);
     const body = this.requestTo - head.end;
     let flowing: boolean;
     if (body === 0) flowing = upstream.write(scratch, 0, length, false);

@@ -245,6 +245,7 @@ export class Rig implements AsyncDisposable {
     release?: number;
     previewHost?: string;
     limits?: Route['limits'];
+    tracing?: Route['tracing'];
     instancePolicy?: Route['instancePolicy'];
   }): void {
     const route: Route = {
@@ -258,6 +259,7 @@ export class Rig implements AsyncDisposable {
       blue: { release: sides.release ?? 1, instances: [...(sides.blue ?? [])] },
       green: { release: 2, instances: [...(sides.green ?? [])] },
       limits: sides.limits,
+      tracing: sides.tracing,
       instancePolicy: sides.instancePolicy,
     };
     this.plane.swap({ version: ++this.version, routes: [route] });

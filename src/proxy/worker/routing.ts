@@ -1,6 +1,7 @@
 import { formatAddress } from '../../core/address.ts';
 import { type Colour, other } from '../../core/colour.ts';
 import type { InstancePolicy } from '../../core/instance-policy.ts';
+import type { RouteTracing } from '../../core/tracing.ts';
 import type { Route, RouteTls } from '../../core/traffic.ts';
 import type { Table } from '../data-plane.ts';
 import { ascii, sameInAnyCase } from '../http1/octets.ts';
@@ -26,6 +27,8 @@ export class Side {
     readonly pools: readonly InstancePool[],
     readonly limits: Limits,
     private readonly policy: InstancePolicy,
+    /** What is added to its requests; null: nothing. */
+    readonly tracing: RouteTracing | null,
   ) {}
 
   /** An instance did its part badly. It is ejected if it did so too often, unless no other one would be left. */
@@ -160,7 +163,16 @@ export class Routing {
     // One that joins others begins slowly; a side that is new as a whole has nobody else to give its requests to.
     if (fresh.length < own.length)
       for (const pool of fresh) pool.care.ramp(this.plane.coarse, policy.slowStartMs);
-    return new Side(route.service, route.epoch, colour, tally[colour], own, limits, policy);
+    return new Side(
+      route.service,
+      route.epoch,
+      colour,
+      tally[colour],
+      own,
+      limits,
+      policy,
+      route.tracing ?? null,
+    );
   }
 
   entryOf(address: string): Entry | undefined {
