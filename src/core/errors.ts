@@ -37,6 +37,7 @@ export const errorTable = {
   'undo-failed': { exit: 7, title: 'Taking the deployment back did not succeed' },
   aborted: { exit: 6, title: 'The deployment was aborted' },
   'address-in-use': { exit: 8, title: 'An address is taken' },
+  'route-taken': { exit: 8, title: 'A host and path are taken' },
   'address-refused': { exit: 8, title: 'An address cannot be used' },
   'certificate-invalid': { exit: 8, title: 'A certificate cannot be used' },
   'disk-full': { exit: 8, title: 'There is no room on the disk' },

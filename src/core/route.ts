@@ -26,7 +26,7 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
   const number = service.environments[live].release;
   const release = number === null ? undefined : releaseOf(service, number);
   if (!release) throw new Error(`${live} holds no release`);
-  const { listen, preview, previewHost, tls, limits, instances, requestId, traceContext } =
+  const { listen, preview, previewHost, tls, limits, instances, requestId, traceContext, hosts, paths } =
     release.spec.router;
   return {
     service: service.name,
@@ -41,6 +41,8 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
     ...(requestId || traceContext ? { tracing: { requestId, traceContext } } : {}),
     limits,
     instancePolicy: instancePolicyOf(instances, healthOf(release.spec, routedLayer(release.spec))),
+    ...(hosts.length > 0 ? { hosts } : {}),
+    ...(paths.length > 0 ? { paths } : {}),
   };
 }
 
@@ -75,6 +77,8 @@ export function sameRoute(found: Route, expected: Route): boolean {
           tls.clientCa,
           tls.clientAuth,
         ]);
+  const rules = ({ hosts = [], paths = [] }: Route): string =>
+    JSON.stringify([hosts, paths.map(({ prefix, strip }) => [prefix, strip])]);
   return (
     found.live === expected.live &&
     listener(found.listen, expected.listen) &&
@@ -83,6 +87,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
     sameTracing(found.tracing, expected.tracing) &&
     settings(found.tls) === settings(expected.tls) &&
     listener(found.tls?.redirect ?? null, expected.tls?.redirect ?? null) &&
+    rules(found) === rules(expected) &&
     side(found.blue, expected.blue) &&
     side(found.green, expected.green) &&
     JSON.stringify(found.instancePolicy) === JSON.stringify(expected.instancePolicy) &&

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AddressText } from './address.ts';
+import { HostPattern, PathRule } from './claim.ts';
 import { Duration } from './duration.ts';
 import { InstanceRules } from './instance-policy.ts';
 import { Limits } from './limits.ts';
@@ -269,6 +270,20 @@ export const Spec = z
           .describe(
             'Sees to it that each request has a valid `traceparent` (W3C Trace Context): the one that it came with, else a new one.',
           ),
+        hosts: z
+          .array(HostPattern)
+          .max(20_000)
+          .default([])
+          .describe(
+            'Only requests for these hosts are this service’s, e.g. [shop.example, "*.shop.example"]. Default: any. See [routing.md](routing.md).',
+          ),
+        paths: z
+          .array(PathRule)
+          .max(100)
+          .default([])
+          .describe(
+            'Only paths that begin so are this service’s, e.g. [{prefix: /api, strip: true}]. Default: all.',
+          ),
         layer: name
           .optional()
           .describe('The layer that gets the traffic. Default: `web`, or the only layer.'),
@@ -279,7 +294,31 @@ export const Spec = z
           'What clients and instances may take, in bytes and time. See docs/limits.md.',
         ),
       })
-      .superRefine(({ listen, preview }, context) => {
+      .superRefine(({ listen, preview, previewHost, hosts, paths }, context) => {
+        const twice = (what: string, list: readonly string[], path: readonly string[]): void => {
+          const at = list.findIndex((item, index) => list.indexOf(item) !== index);
+          if (at === -1) return;
+          context.addIssue({
+            code: 'custom',
+            path: path.map((key) => (key === '#' ? at : key)),
+            input: list[at],
+            message: `expected each ${what} once`,
+          });
+        };
+        twice('host', hosts, ['hosts', '#']);
+        twice(
+          'prefix',
+          paths.map(({ prefix }) => prefix),
+          ['paths', '#', 'prefix'],
+        );
+        if (previewHost !== undefined && hosts.includes(previewHost)) {
+          context.addIssue({
+            code: 'custom',
+            path: ['previewHost'],
+            input: previewHost,
+            message: 'expected a host that is not one of router.hosts',
+          });
+        }
         if (preview && listen.port !== 0 && preview.port === listen.port && preview.host === listen.host) {
           context.addIssue({
             code: 'custom',

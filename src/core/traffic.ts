@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Address } from './address.ts';
+import { HostPattern, PathRule } from './claim.ts';
 import { Colour } from './colour.ts';
 import { InstancePolicy } from './instance-policy.ts';
 import { combine, Histogram } from './latency.ts';
@@ -48,6 +49,10 @@ export const Route = z.object({
   instancePolicy: InstancePolicy.optional(),
   /** What is added to requests to follow them; absent: nothing. */
   tracing: RouteTracing.optional(),
+  /** Which hosts of `listen` are this service's; absent: any. */
+  hosts: z.array(HostPattern).max(20_000).optional(),
+  /** Which paths of these hosts; absent: all. */
+  paths: z.array(PathRule).max(100).optional(),
 });
 export type Route = z.infer<typeof Route>;
 

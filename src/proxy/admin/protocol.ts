@@ -75,6 +75,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'already-live': 409,
   'upgrade-refused': 409,
   'address-in-use': 409,
+  'route-taken': 409,
   'address-refused': 422,
   'certificate-invalid': 422,
   'proxy-absent': 503,

@@ -51,7 +51,8 @@ export function isName(bytes: Uint8Array, at: number, name: Uint8Array): boolean
   return true;
 }
 
-const lower = Uint8Array.from({ length: 256 }, (_, o) => (o >= 65 && o <= 90 ? o + 32 : o));
+/** Letters in lower case; the rest as it is. */
+export const lowered = Uint8Array.from({ length: 256 }, (_, o) => (o >= 65 && o <= 90 ? o + 32 : o));
 
 /** Whether two ranges hold the same bytes but for the case of letters. */
 export function sameInAnyCase(
@@ -63,7 +64,8 @@ export function sameInAnyCase(
   otherTo: number,
 ): boolean {
   if (to - from !== otherTo - otherFrom) return false;
-  for (let i = from, j = otherFrom; i < to; i++, j++) if (lower[bytes[i]!] !== lower[other[j]!]) return false;
+  for (let i = from, j = otherFrom; i < to; i++, j++)
+    if (lowered[bytes[i]!] !== lowered[other[j]!]) return false;
   return true;
 }
 

@@ -15,6 +15,7 @@ const text = {
   close: ascii('Connection: close\r\n\r\n'),
   keepAlive: ascii('Connection: keep-alive\r\n\r\n'),
 };
+const none = new Uint8Array(0);
 /** What a rewritten head may be longer than the one that came, apart from the lines that are added. */
 export const headGrowth = 512;
 
@@ -35,8 +36,8 @@ function copyUncut(
 
 /**
  * Writes the head that goes to an instance into `target` at 0 and returns its length: in HTTP/1.1, without what belonged to the
- * client's connection, with `lines` (which end the head) in place of what the client said of itself. `host` is sent if the
- * client named none. `target` must have room for the head, `lines` and `headGrowth`.
+ * client's connection, with `more` and `lines` (which end the head) in place of what the client said of itself. `host` is sent
+ * if the client named none. `target` must have room for the head, `more`, `lines` and `headGrowth`.
  */
 export function writeRequestHead(
   bytes: Uint8Array,
@@ -44,15 +45,19 @@ export function writeRequestHead(
   lines: Uint8Array,
   host: Uint8Array,
   target: Uint8Array,
+  more: Uint8Array = none,
 ): number {
   let at = 0;
   if (head.minor === 1 && head.targetFrom === head.methodEnd + 1) {
     at = copyUncut(bytes, head.start, head.end - 2, head.cuts, target, at);
   } else {
     at = copy(bytes, head.start, head.methodEnd + 1, target, at);
+    // What is left of a target whose path was its prefix.
+    if (bytes[head.targetFrom] === 63) at = copy(text.root, 0, 1, target, at);
     if (head.targetFrom < head.targetTo) at = copy(bytes, head.targetFrom, head.targetTo, target, at);
-    // An http URI without a path asks for the root, or for the server as a whole (RFC 9112 §3.2.4).
-    else at = copy(head.method === 3 ? text.asterisk : text.root, 0, 1, target, at);
+    // An http URI without a path asks for the root, or for the server as a whole (RFC 9112 §3.2.4);
+    // one of which we cut the path asks for the root.
+    else at = copy(head.method === 3 && more.length === 0 ? text.asterisk : text.root, 0, 1, target, at);
     at = copy(text.version, 0, text.version.length, target, at);
     at = copyUncut(bytes, head.fieldsFrom, head.end - 2, head.cuts, target, at);
   }
@@ -71,6 +76,7 @@ export function writeRequestHead(
   } else if (head.acceptsTrailers) {
     at = copy(text.trailers, 0, text.trailers.length, target, at);
   }
+  at = copy(more, 0, more.length, target, at);
   return copy(lines, 0, lines.length, target, at);
 }
 

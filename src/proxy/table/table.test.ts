@@ -78,6 +78,35 @@ describe('table', () => {
     expect(codeOf(() => withRoute(emptyTable, { ...route, preview: route.listen }))).toBe('request-invalid');
   });
 
+  test('an address is shared by services that divide its hosts and paths, and the older one keeps what it has', () => {
+    const shop = { ...route, preview: null, hosts: ['shop.example', '*.shop.example'] };
+    const blog = {
+      ...shop,
+      service: 'blog',
+      hosts: ['blog.example'],
+      paths: [{ prefix: '/', strip: false }],
+    };
+    const table = withRoute(withRoute(emptyTable, shop) ?? emptyTable, blog) ?? emptyTable;
+    expect(table.routes).toHaveLength(2);
+    const next = (change: Partial<Route>) => () => withRoute(table, { ...shop, service: 'api', ...change });
+    const api = { prefix: '/api', strip: true };
+    expect(codeOf(next({ hosts: [] }))).toBe('none');
+    expect(codeOf(next({ hosts: ['*.blog.example'] }))).toBe('none');
+    expect(codeOf(next({ paths: [api] }))).toBe('none');
+    expect(codeOf(next({}))).toBe('route-taken');
+    expect(codeOf(next({ hosts: ['api.example', 'blog.example'] }))).toBe('route-taken');
+    expect(codeOf(next({ hosts: ['api.example'], previewHost: 'shop.example' }))).toBe('route-taken');
+    expect(codeOf(next({ hosts: ['api.example'], paths: [api, api] }))).toBe('request-invalid');
+    expect(codeOf(next({ listen: { host: '127.0.0.1', port: 90 }, preview: route.listen }))).toBe(
+      'address-in-use',
+    );
+    expect(next({ hosts: ['blog.example'] })).toThrow(
+      'service api: blog.example on 127.0.0.1:80 belongs to service blog of this proxy, which keeps it',
+    );
+    // A service may change its own.
+    expect(codeOf(() => withRoute(table, { ...shop, epoch: 4, hosts: ['shop.example'] }))).toBe('none');
+  });
+
   test('listen addresses are all of all routes', () => {
     expect([...listenAddresses(withShop()).keys()]).toEqual(['127.0.0.1:80', '127.0.0.1:81']);
   });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { formatAddress, type Address } from '../../core/address.ts';
+import { findConflict, formatClaim } from '../../core/claim.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { Route } from '../../core/traffic.ts';
 
@@ -25,14 +26,20 @@ export const routeOf = (table: ProxyTable, service: string): Route | undefined =
 export const addressesOf = ({ listen, preview, tls }: Route): Address[] =>
   [listen, preview, tls?.redirect ?? null].filter((address) => address !== null);
 
-/** Every address that the routes listen on, each once, with the service that it serves. */
-export function listenAddresses(
-  table: ProxyTable,
-): Map<string, { readonly address: Address; readonly service: string }> {
-  const addresses = new Map<string, { readonly address: Address; readonly service: string }>();
+/** An address that routes listen on, and the first service that does. */
+export interface ListenAddress {
+  readonly address: Address;
+  readonly service: string;
+}
+
+/** Every address that the routes listen on, each once. Services may share one if they divide hosts and paths. */
+export function listenAddresses(table: ProxyTable): Map<string, ListenAddress> {
+  const addresses = new Map<string, ListenAddress>();
   for (const route of table.routes)
-    for (const address of addressesOf(route))
-      addresses.set(formatAddress(address), { address, service: route.service });
+    for (const address of addressesOf(route)) {
+      const key = formatAddress(address);
+      if (!addresses.has(key)) addresses.set(key, { address, service: route.service });
+    }
   return addresses;
 }
 
@@ -70,8 +77,29 @@ function stale(service: string, found: number, asked: number, what: string): Cut
   });
 }
 
+/**
+ * An address of both that they may not share: one that is for users here and for testers there, or that has other TLS settings,
+ * which are agreed on before the host of a request is known.
+ */
+function addressNotToShare(other: Route, route: Route): string | null {
+  const roles = ({ listen, preview, tls }: Route): [string, Address | null | undefined][] => [
+    ['listen', listen],
+    ['preview', preview],
+    // Where it leads to is part of what it is.
+    [`redirect ${listen.port}`, tls?.redirect],
+  ];
+  const sameTls = Bun.deepEquals(other.tls, route.tls, true);
+  for (const [role, address] of roles(route)) {
+    if (!address || address.port === 0) continue;
+    const where = formatAddress(address);
+    for (const [otherRole, otherAddress] of roles(other))
+      if (otherAddress && formatAddress(otherAddress) === where && (role !== otherRole || !sameTls))
+        return where;
+  }
+  return null;
+}
+
 function refuseTakenAddresses(table: ProxyTable, route: Route): void {
-  const wanted = addressesOf(route);
   const listen = formatAddress(route.listen);
   if (route.preview && listen === formatAddress(route.preview) && route.listen.port !== 0)
     throw new CutoverError(
@@ -92,19 +120,33 @@ function refuseTakenAddresses(table: ProxyTable, route: Route): void {
       `service ${route.service}: ${formatAddress(redirect)} is to redirect and to serve, expected two addresses`,
       { next: 'give router.tls.redirect an address of its own' },
     );
-  const others = listenAddresses({
-    ...table,
-    routes: table.routes.filter(({ service }) => service !== route.service),
-  });
-  for (const address of wanted) {
-    const holder = address.port === 0 ? undefined : others.get(formatAddress(address));
-    if (!holder) continue;
-    const where = formatAddress(address);
-    throw new CutoverError('address-in-use', `${where} is taken by service ${holder.service} of this proxy`, {
-      next: 'choose another address',
-      detail: { address: where, holder: holder.service },
+  const others = table.routes.filter(({ service }) => service !== route.service);
+  const taken = (where: string, holder: string): CutoverError =>
+    new CutoverError('address-in-use', `${where} is taken by service ${holder} of this proxy`, {
+      next: 'choose another address, or give each of the services hosts or paths of its own (router.hosts, router.paths) and the same router.tls',
+      detail: { address: where, holder },
     });
+  for (const other of others) {
+    const refused = addressNotToShare(other, route);
+    if (refused !== null) throw taken(refused, other.service);
   }
+  const conflict = findConflict(others, route);
+  if (!conflict) return;
+  const { address, claim, holder } = conflict;
+  const what = formatClaim(claim);
+  if (holder === route.service)
+    throw new CutoverError('request-invalid', `service ${holder}: ${what} on ${address} is named twice`, {
+      next: 'name each host and each path once',
+    });
+  if (claim.host === '*' && claim.prefix === '/') throw taken(address, holder);
+  throw new CutoverError(
+    'route-taken',
+    `service ${route.service}: ${what} on ${address} belongs to service ${holder} of this proxy, which keeps it`,
+    {
+      next: 'choose another host or path (router.hosts, router.paths), or take it from the other service first',
+      detail: { address, host: claim.host, prefix: claim.prefix, holder },
+    },
+  );
 }
 
 /**
@@ -112,7 +154,8 @@ function refuseTakenAddresses(table: ProxyTable, route: Route): void {
  * Ports 0 are to be settled before (`withPortsOf`).
  *
  * @throws CutoverError `stale-epoch` for an older epoch, or another route under the same one (also against a removal);
- *   `address-in-use` if another service listens there; `request-invalid` if the route contradicts itself
+ *   `address-in-use` if another service has the whole address; `route-taken` if it has one of the hosts and paths;
+ *   `request-invalid` if the route contradicts itself
  */
 export function withRoute(table: ProxyTable, route: Route): ProxyTable | null {
   const { service, epoch } = route;

@@ -3,9 +3,11 @@ import { ascii } from '../http1/octets.ts';
 /** Statuses that the proxy answers with on its own account. */
 const reasons = {
   400: 'Bad Request',
+  404: 'Not Found',
   408: 'Request Timeout',
   413: 'Content Too Large',
   414: 'URI Too Long',
+  421: 'Misdirected Request',
   431: 'Request Header Fields Too Large',
   501: 'Not Implemented',
   502: 'Bad Gateway',

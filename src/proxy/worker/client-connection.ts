@@ -8,6 +8,7 @@ import { Outlet } from './outlet.ts';
 import type { Limits } from './limits.ts';
 import type { Plane } from './plane.ts';
 import type { Entry } from './routing.ts';
+import type { ServiceTally } from './tally.ts';
 
 /** One address that this worker accepts on, and what the table in force says of it. */
 export interface ListeningPoint {
@@ -61,6 +62,8 @@ export class ClientConnection {
   until = 0;
   /** The address under which it is counted; null if its service has no limit for one. */
   private countedAs: string | null = null;
+  /** Of the service that the request under way is for; null if none has been found. */
+  tally: ServiceTally | null = null;
   readonly outlet = new Outlet();
   private stage: Stage = Stage.reading;
   private paused = false;
@@ -90,7 +93,7 @@ export class ClientConnection {
     const address = clientAddress(this.socket.remoteAddress);
     const count = perClient.get(address) ?? 0;
     if (count >= most) {
-      this.point.entry?.tally.refused('connections');
+      this.point.entry?.tally?.refused('connections');
       this.terminate();
       return;
     }
@@ -169,7 +172,8 @@ export class ClientConnection {
   refuse(status: number): void {
     if (this.stage === Stage.closed || this.stage === Stage.closing) return;
     if (this.stage === Stage.held) this.plane.waiting.delete(this);
-    this.point.entry?.tally.refused(status);
+    const tally = this.stage === Stage.busy ? this.tally : this.point.entry?.tally;
+    tally?.refused(status);
     this.answer(isAnswerStatus(status) ? status : 400, true, true);
     this.finish(true);
   }

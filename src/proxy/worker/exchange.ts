@@ -10,7 +10,7 @@ import type { AnswerStatus } from './answer.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { Plane } from './plane.ts';
-import type { Side } from './routing.ts';
+import type { Side, Target } from './routing.ts';
 import { Tunnel } from './tunnel.ts';
 import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
 
@@ -26,6 +26,7 @@ const readOnce: HeadLimits = { targetBytes: 0x3fffffff, headBytes: 0x3fffffff, f
  * `complete` (whole response), `fail` (our fault or the instance's), `abandon` (the client left), `reject` (the client's fault).
  */
 export class Exchange implements ClientUser, UpstreamUser {
+  private target: Target | null = null;
   private side: Side | null = null;
   private pool: InstancePool | null = null;
   private upstream: UpstreamConnection | null = null;
@@ -80,10 +81,14 @@ export class Exchange implements ClientUser, UpstreamUser {
     const bytes = client.bytes!;
     let end = head.end;
     const entry = client.point.entry;
+    client.tally = entry?.tally ?? null;
     if (entry === undefined) return client.refuse(503);
     if (entry.redirect !== null && !isForChallenge(bytes, head)) return this.redirect(entry.redirect);
-    const side = entry.sideOf(bytes, head);
+    const target = entry.find(bytes, head);
+    if (typeof target === 'number') return client.refuse(target);
+    const { side } = target;
     const { limits } = side;
+    client.tally = target.tally;
     this.requestDone = true;
     this.requestFraming = Framing.none;
     if (head.chunked) {
@@ -104,6 +109,7 @@ export class Exchange implements ClientUser, UpstreamUser {
       this.requestLeft = head.contentLength - here;
       this.requestDone = this.requestLeft === 0;
     }
+    this.target = target;
     this.side = side;
     this.startedAt = plane.tick();
     client.until = limits.totalMs === 0 ? 0 : this.startedAt + limits.totalMs;
@@ -167,7 +173,10 @@ export class Exchange implements ClientUser, UpstreamUser {
     const { scratch } = plane;
     const { tracing } = side!;
     if (tracing !== null) this.trace!.read(request, head, tracing.requestId, tracing.traceContext);
-    let length = writeRequestHead(request, head, lines, host, scratch);
+    const { strip, prefixLine } = this.target!;
+    // An empty target is written as the root; a query that is left alone gets one, too.
+    if (strip > 0) head.targetFrom += strip;
+    let length = writeRequestHead(request, head, lines, host, scratch, prefixLine);
     if (tracing !== null)
       length = this.trace!.write(scratch, length, tracing.requestId, tracing.traceContext);
     const body = this.requestTo - head.end;
@@ -608,6 +617,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     side.inFlight--;
     side.tally.inFlight--;
     this.side = null;
+    this.target = null;
     this.request = null;
     this.responseHead = null;
   }

@@ -95,3 +95,23 @@ export function limitsOf(own: Limits, route: RouteLimits | undefined): Limits {
     held: route.queue ?? own.held,
   };
 }
+
+/** 0 is no limit. */
+const wider = (a: number, b: number): number => (a === 0 || b === 0 ? 0 : Math.max(a, b));
+
+/** What all of these allow together, where it is not known yet whose a connection or a request is. At least one. */
+export function widest(of: Iterable<Limits>): Limits {
+  return [...of].reduce((a, b) => ({
+    ...a,
+    requestHead: {
+      targetBytes: Math.max(a.requestHead.targetBytes, b.requestHead.targetBytes),
+      headBytes: Math.max(a.requestHead.headBytes, b.requestHead.headBytes),
+      fields: Math.max(a.requestHead.fields, b.requestHead.fields),
+    },
+    idleMs: Math.max(a.idleMs, b.idleMs),
+    headMs: Math.max(a.headMs, b.headMs),
+    bodyIdleMs: Math.max(a.bodyIdleMs, b.bodyIdleMs),
+    clientConnections: wider(a.clientConnections, b.clientConnections),
+    held: Math.max(a.held, b.held),
+  }));
+}

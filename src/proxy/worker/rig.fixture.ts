@@ -264,6 +264,22 @@ export class Rig implements AsyncDisposable {
     };
     this.plane.swap({ version: ++this.version, routes: [route] });
   }
+  /** Replaces the table by these: services that are named on the rig's address, each live on blue at one instance. */
+  routes(...routes: (Pick<Route, 'service'> & Partial<Route> & { readonly to: Address })[]): void {
+    this.plane.swap({
+      version: ++this.version,
+      routes: routes.map(({ to, ...route }) => ({
+        epoch: 1,
+        live: 'blue',
+        listen: this.address,
+        preview: null,
+        previewHost: null,
+        blue: { release: 1, instances: [to] },
+        green: { release: null, instances: [] },
+        ...route,
+      })),
+    });
+  }
   async connect(address: Address = this.address): Promise<Wire> {
     const wire = await connectWire(address);
     this.wires.push(wire);

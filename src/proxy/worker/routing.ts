@@ -1,16 +1,18 @@
 import { formatAddress } from '../../core/address.ts';
+import { claimsOf } from '../../core/claim.ts';
 import { type Colour, other } from '../../core/colour.ts';
 import type { InstancePolicy } from '../../core/instance-policy.ts';
 import type { RouteTracing } from '../../core/tracing.ts';
 import type { Route, RouteTls } from '../../core/traffic.ts';
 import type { Table } from '../data-plane.ts';
-import { ascii, sameInAnyCase } from '../http1/octets.ts';
+import { ascii } from '../http1/octets.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { instanceKey } from '../table/instance-key.ts';
 import { strictTransport } from '../tls/strict-transport.ts';
+import { Directory, type Listed, type Missed } from './directory.ts';
 import { InstancePool } from './instance-pool.ts';
 import { defaultPolicy } from './instance-care.ts';
-import { type Limits, limitsOf } from './limits.ts';
+import { type Limits, limitsOf, widest } from './limits.ts';
 import type { Plane } from './plane.ts';
 import { ServiceTally, type SideTally } from './tally.ts';
 
@@ -62,32 +64,62 @@ export class Side {
   }
 }
 
-/** What one listening address serves. */
-export class Entry {
+/** One service as some of the requests at an address reach it. */
+export class Target {
   constructor(
     readonly tally: ServiceTally,
-    private readonly live: Side,
-    private readonly beside: Side,
-    private readonly preview: boolean,
-    private readonly previewHost: Uint8Array | null,
-    /** For what comes before the service of a request is known. */
-    readonly limits: Limits,
-    /** Sent with every response; null: none. */
-    readonly lines: Uint8Array | null = null,
-    /** This address only redirects, to this port of the same host. */
-    readonly redirect: number | null = null,
+    readonly side: Side,
+    /** How many octets of the path instances do not get. */
+    readonly strip: number,
+    /** The line that tells them so; empty if there is nothing to tell. */
+    readonly prefixLine: Uint8Array,
   ) {}
+}
 
-  /** The side for a request: the one that is not live for the preview address or host, else the live one. */
-  sideOf(bytes: Uint8Array, head: RequestHead): Side {
-    if (this.preview) return this.beside;
-    const { previewHost } = this;
-    if (
-      previewHost !== null &&
-      sameInAnyCase(bytes, head.hostFrom, head.hostNameTo(bytes), previewHost, 0, previewHost.length)
-    )
-      return this.beside;
-    return this.live;
+const SLASH = 47;
+const BACKSLASH = 92;
+const noLine = new Uint8Array(0);
+const plain: Manner = { lines: null, redirect: null };
+
+/** How an address treats all its requests; the same for all services that share it. */
+interface Manner {
+  /** Sent with every response; null: none. */
+  readonly lines: Uint8Array | null;
+  /** This address only redirects, to this port of the same host. */
+  readonly redirect: number | null;
+}
+
+/** What one listening address serves. */
+export class Entry {
+  private readonly directory: Directory<Target>;
+  /** The one target of all requests; null if host or path decide. */
+  private readonly sole: Target | null;
+  /** Where requests count that were refused before their service was known: only if there is one service. */
+  readonly tally: ServiceTally | null;
+  /** For what comes before the service of a request is known: the widest of all its services. */
+  readonly limits: Limits;
+  readonly lines: Uint8Array | null;
+  readonly redirect: number | null;
+
+  constructor(listed: readonly Listed<Target>[], { lines, redirect }: Manner) {
+    this.lines = lines;
+    this.redirect = redirect;
+    this.directory = new Directory(listed);
+    this.sole = this.directory.sole;
+    const tallies = new Set(listed.map(({ value }) => value.tally));
+    this.tally = tallies.size === 1 ? listed[0]!.value.tally : null;
+    this.limits = widest(new Set(listed.map(({ value }) => value.side.limits)));
+  }
+
+  /** The target for a request, or the status with which to refuse it. */
+  find(bytes: Uint8Array, head: RequestHead): Target | Missed {
+    if (this.sole !== null) return this.sole;
+    const { hostFrom, targetFrom, targetTo } = head;
+    const found = this.directory.find(bytes, hostFrom, head.hostNameTo(bytes), targetFrom, targetTo);
+    if (typeof found === 'number' || found.strip === 0) return found;
+    // Without its prefix, `/api//elsewhere` would be read as another host by some.
+    const rest = targetFrom + found.strip + 1;
+    return rest < targetTo && (bytes[rest] === SLASH || bytes[rest] === BACKSLASH) ? 400 : found;
   }
 }
 
@@ -105,8 +137,9 @@ export class Routing {
   /** Makes `table` the one in force. Connections to instances that are not in it are closed when they get idle. */
   install(table: Table): void {
     const pools = new Map<string, InstancePool>();
-    const entries = new Map<string, Entry>();
     const tls = new Map<string, RouteTls>();
+    const manners = new Map<string, Manner>();
+    const lists = new Map<string, Listed<Target>[]>();
     const sides = this.sides.filter((side) => side.inFlight > 0);
     for (const route of table.routes) {
       const limits = limitsOf(this.plane.limits, route.limits);
@@ -118,23 +151,42 @@ export class Routing {
         green: this.sideOf(route, 'green', tally, pools, limits),
       };
       sides.push(side.blue, side.green);
-      const live = side[route.live];
-      const beside = side[other(route.live)];
-      const host = route.previewHost === null ? null : ascii(route.previewHost);
       const lines = route.tls === undefined ? null : strictTransport(route.tls.hstsSeconds);
-      // One route for each address: the first that names it.
       const listen = formatAddress(route.listen);
-      if (!entries.has(listen))
-        entries.set(listen, new Entry(tally, live, beside, false, host, limits, lines));
       const preview = route.preview === null ? null : formatAddress(route.preview);
-      if (preview !== null && !entries.has(preview))
-        entries.set(preview, new Entry(tally, live, beside, true, host, limits, lines));
       const redirect = route.tls?.redirect ? formatAddress(route.tls.redirect) : null;
-      if (redirect !== null && !entries.has(redirect))
-        entries.set(redirect, new Entry(tally, live, beside, false, host, limits, null, route.listen.port));
+      const at = claimsOf(route);
+      // What an address that redirects lets through goes where it would go without.
+      if (redirect !== null) at.set(redirect, at.get(listen) ?? []);
       for (const address of preview === null ? [listen] : [listen, preview])
         if (route.tls !== undefined && !tls.has(address)) tls.set(address, route.tls);
+      for (const [address, claims] of at) {
+        manners.set(
+          address,
+          address === redirect ? { lines: null, redirect: route.listen.port } : { lines, redirect: null },
+        );
+        const targets = new Map<string, Target>();
+        const listed = lists.get(address) ?? [];
+        lists.set(address, listed);
+        for (const { host, prefix, strip, preview } of claims) {
+          // The same target for all that goes the same way, so that paths which differ only for us count as alike.
+          const cut = strip && prefix !== '/' ? prefix : '';
+          const key = `${preview} ${cut}`;
+          let target = targets.get(key);
+          if (target === undefined) {
+            const colour = preview ? other(route.live) : route.live;
+            const line = cut === '' ? noLine : ascii(`X-Forwarded-Prefix: ${cut}\r\n`);
+            targets.set(key, (target = new Target(tally, side[colour], cut.length, line)));
+          }
+          listed.push({ host, prefix, value: target });
+        }
+      }
     }
+    const entries = new Map(
+      [...lists].map(
+        ([address, listed]) => [address, new Entry(listed, manners.get(address) ?? plain)] as const,
+      ),
+    );
     for (const [key, pool] of this.pools) if (!pools.has(key)) pool.retire();
     this.pools = pools;
     this.entries = entries;
