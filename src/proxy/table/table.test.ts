@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { CutoverError } from '../../core/errors.ts';
-import type { Route } from '../../core/traffic.ts';
+import { RouteTls, type Route } from '../../core/traffic.ts';
 import {
   emptyTable,
   listenAddresses,
@@ -105,6 +105,24 @@ describe('table', () => {
     );
     // A service may change its own.
     expect(codeOf(() => withRoute(table, { ...shop, epoch: 4, hosts: ['shop.example'] }))).toBe('none');
+  });
+
+  test('an address with TLS is shared only under the same settings', () => {
+    const tls = RouteTls.parse({
+      certificates: [{ cert: '/c.pem', key: '/k.pem', hosts: [] }],
+      hstsSeconds: 0,
+      clientCa: null,
+      clientAuth: 'required',
+      redirect: { host: '127.0.0.1', port: 82 },
+    });
+    const shop = { ...route, preview: null, hosts: ['shop.example'], tls };
+    const table = withRoute(emptyTable, shop) ?? emptyTable;
+    const next = (change: Partial<Route>) => () =>
+      withRoute(table, { ...shop, service: 'blog', hosts: ['blog.example'], ...change });
+    expect(codeOf(next({}))).toBe('none');
+    expect(codeOf(next({ tls: { ...tls, hstsSeconds: 60 } }))).toBe('address-in-use');
+    // The redirect would lead to the port of the other service.
+    expect(codeOf(next({ listen: { host: '127.0.0.1', port: 90 } }))).toBe('address-in-use');
   });
 
   test('listen addresses are all of all routes', () => {
