@@ -1,7 +1,8 @@
+import { resolve } from 'node:path';
 import { formatAddress, parseAddress, type Address } from '../core/address.ts';
 import { type Colour, colours, other } from '../core/colour.ts';
 import { CutoverError } from '../core/errors.ts';
-import type { Route } from '../core/traffic.ts';
+import type { Route, RouteTls } from '../core/traffic.ts';
 
 /** The one service of a proxy that runs by itself. */
 export const aloneService = 'main';
@@ -13,6 +14,8 @@ export interface ProxyOrder {
   readonly green: readonly Address[];
   /** Undefined: as it was, else the first side that has an instance. */
   readonly live: Colour | undefined;
+  /** Undefined: plain HTTP. */
+  readonly tls: RouteTls | undefined;
 }
 
 const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });
@@ -39,13 +42,35 @@ function instances(colour: Colour, text: string | undefined): Address[] {
   });
 }
 
+/** TLS with one certificate, from files relative to `cwd`; undefined if none is named. */
+function tlsOf(cert: string | undefined, key: string | undefined, cwd: string): RouteTls | undefined {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined)
+    throw usage(
+      `cutover proxy: expected --tls-cert and --tls-key together, found only ${cert === undefined ? '--tls-key' : '--tls-cert'}`,
+      'name both files',
+    );
+  return {
+    certificates: [{ cert: resolve(cwd, cert), key: resolve(cwd, key), hosts: [] }],
+    redirect: null,
+    hstsSeconds: 0,
+    clientCa: null,
+    clientAuth: 'required',
+  };
+}
+
 /** Reads the words of the command line; throws `usage` for what is missing, wrong, or contradicts itself. */
-export function proxyOrder(words: {
-  readonly listen?: string;
-  readonly blue?: string;
-  readonly green?: string;
-  readonly live?: string;
-}): ProxyOrder {
+export function proxyOrder(
+  words: {
+    readonly listen?: string;
+    readonly blue?: string;
+    readonly green?: string;
+    readonly live?: string;
+    readonly tlsCert?: string;
+    readonly tlsKey?: string;
+  },
+  cwd: string,
+): ProxyOrder {
   const listen = listenAddress(words.listen);
   const sides = { blue: instances('blue', words.blue), green: instances('green', words.green) };
   if (sides.blue.length + sides.green.length === 0)
@@ -69,11 +94,11 @@ export function proxyOrder(words: {
       `${formatAddress(loop)} is both what the proxy listens on and an instance behind it`,
       'give the proxy an address of its own',
     );
-  return { listen, ...sides, live };
+  return { listen, ...sides, live, tls: tlsOf(words.tlsCert, words.tlsKey, cwd) };
 }
 
 /** The route for an order, beside what was in force in this home before. */
-export function orderedRoute({ listen, blue, green, live }: ProxyOrder, former: Route | null): Route {
+export function orderedRoute({ listen, blue, green, live, tls }: ProxyOrder, former: Route | null): Route {
   const sides = { blue, green };
   const first: Colour = blue.length > 0 ? 'blue' : 'green';
   const kept = former && sides[former.live].length > 0 ? former.live : first;
@@ -88,6 +113,7 @@ export function orderedRoute({ listen, blue, green, live }: ProxyOrder, former: 
     listen,
     preview: null,
     previewHost: null,
+    ...(tls && { tls }),
     blue: side(1, blue),
     green: side(2, green),
   };

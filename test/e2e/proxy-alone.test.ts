@@ -16,6 +16,7 @@ import { runCli } from '../../src/cli/testing/run-cli.ts';
 import { selfCommand } from '../../src/cli/self.ts';
 import { EmbeddedRouter } from '../../src/routers/embedded/embedded-router.ts';
 import { startLoad, type LoadResult } from '../fixtures/http-load.ts';
+import { curl, TestCertificates } from '../../src/proxy/tls/certificates.fixture.ts';
 import { runs, startOrigin, until, type Origin } from '../fixtures/proxy.ts';
 
 setDefaultTimeout(60_000);
@@ -264,3 +265,15 @@ describe('an upgrade', () => {
 
 const count = ({ answered }: LoadResult): number =>
   [...answered.values()].reduce((sum, each) => sum + each, 0);
+
+test('a proxy with a certificate serves https, and needs its key as well', async () => {
+  using files = new TestCertificates();
+  const { cert, key } = await files.make('shop', 'shop.example');
+  const words = ['--listen', '127.0.0.1:0', '--blue', formatAddress(blue.address), '--tls-cert', cert];
+  const half = await runCli(['proxy', ...words], { cwd: folder });
+  expect(half.exit).toBe(2);
+  const { router } = await Alone.start(...words, '--tls-key', key);
+  const { port } = (await router.read('main'))!.listen;
+  const trust = ['--cacert', cert, '--resolve', `shop.example:${port}:127.0.0.1`];
+  expect((await curl(...trust, `https://shop.example:${port}/`)).text).toBe('blue');
+});

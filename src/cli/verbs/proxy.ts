@@ -15,6 +15,8 @@ export interface ProxyOptions {
   readonly blue?: string;
   readonly green?: string;
   readonly live?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   readonly admin?: string;
   readonly workers?: number;
   readonly service?: string;
@@ -30,12 +32,12 @@ export async function proxy(
   options: ProxyOptions,
 ): Promise<number> {
   if (action === undefined) return serve(invocation, options);
-  const stray = (['listen', 'blue', 'green', 'live', 'workers'] as const).find(
+  const stray = (['listen', 'blue', 'green', 'live', 'tlsCert', 'tlsKey', 'workers'] as const).find(
     (each) => options[each] !== undefined,
   );
   if (stray !== undefined)
     throw usage(
-      `cutover proxy ${action}: --${stray} is for starting a proxy`,
+      `cutover proxy ${action}: --${stray.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)} is for starting a proxy`,
       'leave it out; --admin SOCK or --home DIR says which proxy is meant',
     );
   const router = new EmbeddedRouter(
@@ -51,7 +53,7 @@ export async function proxy(
 async function serve(invocation: Invocation, options: ProxyOptions): Promise<number> {
   if (options.service !== undefined)
     throw usage('--service: a proxy by itself has one service', 'leave it out');
-  const order = proxyOrder(options);
+  const order = proxyOrder(options, invocation.cwd);
   const { cwd, home, json, output, paint } = invocation;
   await keep(
     {
