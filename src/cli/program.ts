@@ -255,17 +255,19 @@ export function makeProgram({ begin, end }: Running): Program {
   verb('proxy', 'Run the proxy by itself, or lead one that runs', [
     ['cutover proxy --listen :8080 --blue 127.0.0.1:3000 --green 127.0.0.1:3001', 'blue is live'],
     ['cutover proxy switch green --admin /run/shop.sock', 'all traffic to green'],
+    ['cutover proxy mode held --admin /run/shop.sock', 'hold new requests; mode open lets them go'],
     ['cutover proxy status --admin /run/shop.sock --json', 'what it does, as JSON'],
     ['cutover proxy upgrade --admin /run/shop.sock', 'restart it as the program now on disk; nobody notices'],
   ])
     .addArgument(
       new Argument('[action]', 'What to do with one that runs; without it, one is run here').choices([
+        'mode',
         'status',
         'switch',
         'upgrade',
       ]),
     )
-    .argument('[value]', 'For switch: blue or green')
+    .argument('[value]', 'For switch: blue or green; for mode: open, read-only, held or closed')
     .option('--listen <address>', 'Where users reach it; port 0 takes a free one')
     .option('--blue <addresses>', 'Instances of blue: HOST:PORT, more of them with commas')
     .option('--green <addresses>', 'Instances of green')
@@ -283,6 +285,7 @@ export function makeProgram({ begin, end }: Running): Program {
     .option('--admin <socket>', 'Path of the admin socket (default: proxy/admin.sock in the home directory)')
     .option('--workers <n>', 'Worker processes (default: one for each core, at most 8)', whole(1, 64))
     .option('--service <name>', 'Which service of a proxy that has several')
+    .option('--page <file>', 'For mode closed: the HTML that is shown')
     .action(
       async (
         action: string | undefined,

@@ -116,5 +116,6 @@ export function orderedRoute({ listen, blue, green, live, tls }: ProxyOrder, for
     ...(tls && { tls }),
     blue: side(1, blue),
     green: side(2, green),
+    ...(former?.mode ? { mode: former.mode } : {}),
   };
 }

@@ -85,7 +85,7 @@ that reads as zeros: tmpfs, Btrfs and others), rotation loses nothing; elsewhere
 in which the file is emptied.`,
   proxy: `Without an action the proxy runs in the foreground, with no controller, until SIGTERM or Ctrl-C; requests in flight are finished first. It says
 \`ready:\` once it answers. Its state is in a temporary directory that it removes at its end, or in \`--home\`: then the traffic goes where it last went
-after a restart. The actions find a proxy by \`--admin\` or \`--home\`; \`switch\` is for one that runs by itself, \`status\` and \`upgrade\` are for any.
+after a restart. The actions find a proxy by \`--admin\` or \`--home\`; \`switch\` and \`mode\` are for one that runs by itself, \`status\` and \`upgrade\` are for any.
 See [proxy.md](proxy.md).`,
   doctor: `Changes nothing. The exit code is 1 if something must be mended, 0 otherwise. \`--json\`: \`{"fit", "findings": [{"look", "result", "found",
 "next"}]}\`.`,

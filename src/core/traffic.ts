@@ -5,6 +5,7 @@ import { Colour } from './colour.ts';
 import { InstancePolicy } from './instance-policy.ts';
 import { combine, Histogram } from './latency.ts';
 import { RouteLimits } from './limits.ts';
+import { Mode } from './mode.ts';
 import { RouteTracing } from './tracing.ts';
 
 /** One environment as the router sees it: which release, and where its instances are. Empty: nothing is there. */
@@ -53,6 +54,8 @@ export const Route = z.object({
   hosts: z.array(HostPattern).max(20_000).optional(),
   /** Which paths of these hosts; absent: all. */
   paths: z.array(PathRule).max(100).optional(),
+  /** Absent: open. */
+  mode: Mode.optional(),
 });
 export type Route = z.infer<typeof Route>;
 
@@ -85,7 +88,7 @@ export const SideCounters = z.object({
   failed: perCause,
   /** Requests whose client went away before the response was whole: not failures of ours. */
   clientClosed: z.number(),
-  /** Requests that waited at the barrier of a switch. */
+  /** Requests that waited at the barrier of a switch, or because of the mode. */
   held: z.number(),
   /** Attempts beyond the first. */
   retried: z.number(),

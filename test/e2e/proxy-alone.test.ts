@@ -116,6 +116,24 @@ describe('the proxy by itself', () => {
     expect(await proxy.cli('switch')).toMatchObject({ exit: 2 });
   });
 
+  test('holds requests, sends them to who is live when it lets them go, and closes with a page of the user', async () => {
+    const proxy = await Alone.start(...anyPort, ...both(), '--workers', '2');
+    expect(await proxy.cli('mode', 'held')).toMatchObject({ exit: 0, stderr: '' });
+    const asked = Promise.all([proxy.get(), proxy.get(), proxy.get()]);
+    expect((await proxy.cli('status')).stdout).toContain('held');
+    expect(await proxy.cli('switch', 'green')).toMatchObject({ exit: 0 });
+    expect((await proxy.cli('mode', 'open', '--json')).exit).toBe(0);
+    expect(await asked).toEqual(['green', 'green', 'green']);
+    writeFileSync(join(folder, 'page.html'), '<p>back at noon</p>');
+    await proxy.cli('mode', 'closed', '--page', 'page.html');
+    const closed = await fetch(`http://${formatAddress(await proxy.listen())}/`, {
+      headers: { accept: 'text/html' },
+    });
+    expect([closed.status, await closed.text()]).toEqual([503, '<p>back at noon</p>']);
+    expect(await proxy.cli('mode', 'ajar')).toMatchObject({ exit: 2 });
+    expect(await proxy.cli('mode', 'closed', '--page', 'none.html')).toMatchObject({ exit: 2 });
+  });
+
   test('ends in order at SIGTERM and leaves nothing: no process, no socket, no directory', async () => {
     const child = Bun.spawn([...selfCommand(), 'proxy', ...anyPort, ...both(), '--json', '--workers', '1'], {
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -31,7 +31,9 @@ export function proxyStatusLines(
     `proxy ${status.version}, pid ${status.pid}, ${ready} of ${counted(status.workers.length, 'worker')} ready${status.draining.length === 0 ? '' : `, ${status.draining.length} draining`}`,
   ];
   for (const { route, counters } of services) {
-    lines.push(`${paint.bold(route.service)}  ${formatAddress(route.listen)}  epoch ${route.epoch}`);
+    lines.push(
+      `${paint.bold(route.service)}  ${formatAddress(route.listen)}  epoch ${route.epoch}${route.mode === undefined || route.mode.mode === 'open' ? '' : `  ${paint.yellow(route.mode.mode)}`}`,
+    );
     for (const colour of colours) {
       const { instances } = route[colour];
       const side = counters[colour];

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { formatAddress } from '../../core/address.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
+import { modeNames } from '../../core/mode.ts';
 import { answerJson, type Invocation } from '../invocation.ts';
 import { keep } from '../processes/proxy-keeper.ts';
 import { aloneService, orderedRoute, proxyOrder } from '../proxy-order.ts';
@@ -20,6 +21,7 @@ export interface ProxyOptions {
   readonly admin?: string;
   readonly workers?: number;
   readonly service?: string;
+  readonly page?: string;
 }
 
 const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });
@@ -45,6 +47,7 @@ export async function proxy(
     options.admin === undefined ? undefined : resolve(invocation.cwd, options.admin),
   );
   if (action === 'switch') return switchTo(invocation, router, value, options.service);
+  if (action === 'mode') return setMode(invocation, router, value, options);
   if (value !== undefined)
     throw usage(`cutover proxy ${action}: expected no more words, found ${value}`, 'leave it out');
   return action === 'upgrade' ? upgrade(invocation, router) : status(invocation, router);
@@ -118,6 +121,42 @@ async function switchTo(
   if (invocation.json) answerJson(invocation, { service, live: to, ...applied });
   else invocation.output.line(proxySwitchedLine(service, to, applied, invocation.paint));
   return 0;
+}
+
+async function setMode(
+  invocation: Invocation,
+  router: EmbeddedRouter,
+  to: string | undefined,
+  { service: named, page }: ProxyOptions,
+): Promise<number> {
+  const mode = modeNames.find((name) => name === to);
+  if (mode === undefined)
+    throw usage(
+      `cutover proxy mode: expected one of ${modeNames.join(', ')}, found ${to ?? 'nothing'}`,
+      'cutover proxy mode held',
+    );
+  const service = await serviceOf(router, named);
+  const applied = await router.setMode(service, {
+    mode,
+    page: page === undefined ? null : await pageOf(resolve(invocation.cwd, page)),
+  });
+  if (invocation.json) answerJson(invocation, { service, mode, ...applied });
+  else
+    invocation.output.line(
+      `${invocation.paint.green('mode:')} ${service} is ${mode}; epoch ${applied.epoch}`,
+    );
+  return 0;
+}
+
+async function pageOf(path: string): Promise<string> {
+  try {
+    return await Bun.file(path).text();
+  } catch (cause) {
+    throw new CutoverError('usage', `--page: expected a file that can be read, found none at ${path}`, {
+      next: 'name an HTML file',
+      cause,
+    });
+  }
 }
 
 async function upgrade(invocation: Invocation, router: EmbeddedRouter): Promise<number> {

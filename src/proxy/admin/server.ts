@@ -3,6 +3,7 @@ import type { BunRequest } from 'bun';
 import { z } from 'zod';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { expositionType } from '../../core/exposition.ts';
+import { Mode } from '../../core/mode.ts';
 import { Route } from '../../core/traffic.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { Successor } from '../keeper/keeper-process.ts';
@@ -67,11 +68,13 @@ function withUmask<T>(mask: number, make: () => T): T {
 }
 
 /** Refuses what a controller would not know of. */
-function expectAlone(keeper: Keeper, order: string): void {
+function expectAlone(keeper: Keeper, order: 'switch' | 'mode'): void {
   if (keeper.status().alone) return;
   throw invalid(
     `this proxy is led by a controller, which would not know of the ${order}`,
-    `order it there: cutover ${order}`,
+    order === 'switch'
+      ? 'order it there: cutover switch'
+      : 'run the proxy by itself for that (cutover proxy)',
   );
 }
 
@@ -145,6 +148,16 @@ export async function serveAdmin(
               const route = keeper.route(request.params.name);
               if (!route) throw unknown(request.params.name);
               return keeper.apply(switched(route, to));
+            }),
+        },
+        '/v1/services/:name/mode': {
+          POST: (request: BunRequest<'/v1/services/:name/mode'>) =>
+            answer(async () => {
+              const mode = await bodyOf(request, Mode);
+              expectAlone(keeper, 'mode');
+              const route = keeper.route(request.params.name);
+              if (!route) throw unknown(request.params.name);
+              return keeper.apply({ ...route, mode, epoch: route.epoch + 1 });
             }),
         },
         '/v1/upgrade': {

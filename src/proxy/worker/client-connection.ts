@@ -66,6 +66,8 @@ export class ClientConnection {
   tally: ServiceTally | null = null;
   readonly outlet = new Outlet();
   private stage: Stage = Stage.reading;
+  /** Where it waits while it is held. */
+  private queue: Set<ClientConnection> | null = null;
   private paused = false;
   private reading = false;
   private headBegun = false;
@@ -171,9 +173,11 @@ export class ClientConnection {
   /** Answers a request that is wrong, and closes: where the next one would begin is not known. */
   refuse(status: number): void {
     if (this.stage === Stage.closed || this.stage === Stage.closing) return;
-    if (this.stage === Stage.held) this.plane.waiting.delete(this);
-    const tally = this.stage === Stage.busy ? this.tally : this.point.entry?.tally;
+    const known =
+      this.stage === Stage.busy || (this.stage === Stage.held && this.queue !== this.plane.waiting);
+    const tally = known ? this.tally : this.point.entry?.tally;
     tally?.refused(status);
+    this.leaveQueue();
     this.answer(isAnswerStatus(status) ? status : 400, true, true);
     this.finish(true);
   }
@@ -230,6 +234,7 @@ export class ClientConnection {
       }
       case Stage.held:
         this.keep(chunk, 0, chunk.length);
+        if (this.to - this.from > this.plane.limits.aheadBytes) this.pause();
         return;
       default:
     }
@@ -271,6 +276,9 @@ export class ClientConnection {
         if (this.from < this.to) this.refuse(408);
         else this.close();
         return;
+      case Stage.held:
+        this.refuse(503);
+        return;
       case Stage.closing:
         this.terminate();
         return;
@@ -286,9 +294,28 @@ export class ClientConnection {
     else this.terminate();
   }
 
-  /** Its head, which waited at the barrier, is read again and routed by the table in force. */
+  /** The request that was about to begin waits, not longer than `until`. That the client leaves is still seen. */
+  holdUntil(until: number, queue: Set<ClientConnection>): void {
+    this.stage = Stage.held;
+    this.deadline = until;
+    this.waitIn(queue);
+  }
+  waitIn(queue: Set<ClientConnection>): void {
+    this.queue = queue;
+    queue.add(this);
+  }
+  /** Answers the request that was about to begin, and ends the connection: its body is not waited for. */
+  turnAway(answer: Uint8Array): void {
+    this.tally?.refused(503);
+    this.write(answer, 0, answer.length, true);
+    this.finish(true);
+  }
+
+  /** Its head, which waited at the barrier or because of the mode, is read again and routed by the table in force. */
   release(): void {
     if (this.stage !== Stage.held) return;
+    this.queue = null;
+    this.deadline = 0;
     this.stage = Stage.reading;
     this.resume();
     this.read(true);
@@ -337,7 +364,11 @@ export class ClientConnection {
     this.stage = Stage.held;
     this.deadline = 0;
     this.pause();
-    plane.waiting.add(this);
+    this.waitIn(plane.waiting);
+  }
+  private leaveQueue(): void {
+    this.queue?.delete(this);
+    this.queue = null;
   }
   private becomeIdle(): void {
     this.user = this.exchange;
@@ -358,7 +389,7 @@ export class ClientConnection {
     this.socket.end();
   }
   private leave(): void {
-    if (this.stage === Stage.held) this.plane.waiting.delete(this);
+    this.leaveQueue();
     this.stage = Stage.closed;
     this.bytes = null;
     this.from = this.to = 0;

@@ -27,6 +27,8 @@ export interface WorkerDataPlane extends DataPlane {
   inFlight(): { service: string; colour: Colour; epoch: number; inFlight: number }[];
   /** Requests that wait at the barrier now. */
   readonly waiting: number;
+  /** Requests that the mode of their service holds now, those that leave at its pace among them. */
+  readonly held: number;
 }
 
 /** The data plane of one worker: HTTP/1.1 on raw sockets. It accepts nothing until `listen`, and routes nothing until `swap`. */
@@ -106,6 +108,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       return new Map([...routing.services()].map(([service, tally]) => [service, tally.counters(at)]));
     },
     inFlight: () => routing.inFlight(),
+    get held() {
+      return routing.held();
+    },
     get waiting() {
       return plane.waiting.size;
     },

@@ -89,6 +89,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     const { side } = target;
     const { limits } = side;
     client.tally = target.tally;
+    if (side.gate !== null && side.gate.stops(client, head, bytes, plane.tick())) return;
     this.requestDone = true;
     this.requestFraming = Framing.none;
     if (head.chunked) {

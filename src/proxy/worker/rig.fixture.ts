@@ -247,6 +247,7 @@ export class Rig implements AsyncDisposable {
     limits?: Route['limits'];
     tracing?: Route['tracing'];
     instancePolicy?: Route['instancePolicy'];
+    mode?: Route['mode'];
   }): void {
     const route: Route = {
       service: 'shop',
@@ -261,6 +262,7 @@ export class Rig implements AsyncDisposable {
       limits: sides.limits,
       tracing: sides.tracing,
       instancePolicy: sides.instancePolicy,
+      mode: sides.mode,
     };
     this.plane.swap({ version: ++this.version, routes: [route] });
   }

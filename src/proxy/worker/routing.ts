@@ -2,6 +2,7 @@ import { formatAddress } from '../../core/address.ts';
 import { claimsOf } from '../../core/claim.ts';
 import { type Colour, other } from '../../core/colour.ts';
 import type { InstancePolicy } from '../../core/instance-policy.ts';
+import { Mode } from '../../core/mode.ts';
 import type { RouteTracing } from '../../core/tracing.ts';
 import type { Route, RouteTls } from '../../core/traffic.ts';
 import type { Table } from '../data-plane.ts';
@@ -10,6 +11,7 @@ import type { RequestHead } from '../http1/request-head.ts';
 import { instanceKey } from '../table/instance-key.ts';
 import { strictTransport } from '../tls/strict-transport.ts';
 import { Directory, type Listed, type Missed } from './directory.ts';
+import { Gate } from './gate.ts';
 import { InstancePool } from './instance-pool.ts';
 import { defaultPolicy } from './instance-care.ts';
 import { type Limits, limitsOf, widest } from './limits.ts';
@@ -20,6 +22,8 @@ import { ServiceTally, type SideTally } from './tally.ts';
 export class Side {
   /** Exchanges and tunnels that began under this epoch and have not ended. */
   inFlight = 0;
+  /** What stands before it; null unless its service is not open and it is live. */
+  gate: Gate | null = null;
   private turn = 0;
   constructor(
     readonly service: string,
@@ -123,12 +127,16 @@ export class Entry {
   }
 }
 
+const openMode = Mode.parse({ mode: 'open' });
+
 /** The table in force, made ready for look-up, with what outlives a table: tallies, and the pools of instances that stay. */
 export class Routing {
   private readonly tallies = new Map<string, ServiceTally>();
   private entries = new Map<string, Entry>();
   private tls: ReadonlyMap<string, RouteTls> = new Map();
   private pools = new Map<string, InstancePool>();
+  /** Of the services that are not open, or have not been for a while. */
+  private readonly gates = new Map<string, Gate>();
   /** Sides of this and of earlier epochs in which something is in flight still. */
   private sides: Side[] = [];
 
@@ -151,6 +159,7 @@ export class Routing {
         green: this.sideOf(route, 'green', tally, pools, limits),
       };
       sides.push(side.blue, side.green);
+      side[route.live].gate = this.gateOf(route);
       const lines = route.tls === undefined ? null : strictTransport(route.tls.hstsSeconds);
       const listen = formatAddress(route.listen);
       const preview = route.preview === null ? null : formatAddress(route.preview);
@@ -188,6 +197,9 @@ export class Routing {
       ),
     );
     for (const [key, pool] of this.pools) if (!pools.has(key)) pool.retire();
+    // What a service that was removed holds is answered; nobody would let it go any more.
+    for (const [service, gate] of this.gates)
+      if (!table.routes.some((route) => route.service === service)) gate.become(openMode);
     this.pools = pools;
     this.entries = entries;
     this.tls = tls;
@@ -225,6 +237,25 @@ export class Routing {
       policy,
       route.tracing ?? null,
     );
+  }
+
+  /** Null for a service that is open: nothing stands before it, also while the last of those that were held leave. */
+  private gateOf({ service, mode }: Route): Gate | null {
+    let gate = this.gates.get(service);
+    if (mode === undefined || mode.mode === 'open') {
+      if (gate === undefined) return null;
+      gate.become(mode ?? openMode);
+      return null;
+    }
+    if (gate === undefined) this.gates.set(service, (gate = new Gate(mode)));
+    else gate.become(mode);
+    return gate;
+  }
+
+  held(): number {
+    let sum = 0;
+    for (const gate of this.gates.values()) sum += gate.waiting;
+    return sum;
   }
 
   entryOf(address: string): Entry | undefined {

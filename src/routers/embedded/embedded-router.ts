@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { socketPath } from '../../config/home.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { Applied, Counters, Route } from '../../core/traffic.ts';
+import type { Mode } from '../../core/mode.ts';
 import type { Router } from '../../ports/router.ts';
 import type { Colour } from '../../core/colour.ts';
 import {
@@ -76,6 +77,15 @@ export class EmbeddedRouter implements Router {
     return askProxy(
       this.socket,
       { method: 'POST', path: `${pathOf(service)}/switch`, body: { to }, timeoutMs: applyMs },
+      Applied,
+    );
+  }
+
+  /** Sets how a proxy that runs alone meets requests. */
+  setMode(service: string, mode: z.input<typeof Mode>): Promise<Applied> {
+    return askProxy(
+      this.socket,
+      { method: 'POST', path: `${pathOf(service)}/mode`, body: mode, timeoutMs: applyMs },
       Applied,
     );
   }
