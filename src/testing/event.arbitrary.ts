@@ -100,7 +100,6 @@ export const eventArbitraries: {
   }),
   'release-shipped': fc.record({
     type: fc.constant('release-shipped'),
-    colour,
     release: number,
     digest: text,
   }),

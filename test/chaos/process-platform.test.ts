@@ -69,9 +69,13 @@ describe.skipIf(process.platform !== 'linux')(
           await clean.stop(blue);
           await clean.close();
           expect(acts).toBeGreaterThan(8);
+          let deaths = 0;
           for (const at of points(acts, most)) {
             await new Disk().removeTree(home);
-            expect((await run(action, at)).killed).toBe(true);
+            const { killed, acts: done } = await run(action, at);
+            // How many acts there are until a restart is seen depends on when it is looked: a point may lie beyond them.
+            if (killed) deaths += 1;
+            else expect(done).toBeLessThan(at);
             const next = createProcessPlatform({ home, clock: systemClock });
             try {
               await next.adopt();
@@ -89,6 +93,7 @@ describe.skipIf(process.platform !== 'linux')(
             }
             expect(processesOf(home)).toEqual([]);
           }
+          expect(deaths).toBeGreaterThan(points(acts, most).length / 2);
         },
         Math.max(60_000, most * 2000),
       );
