@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { get, ok, Rig, type Wire } from './rig.fixture.ts';
 
 // The kernel copies gigabytes for clients that do not read.
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 const each = 500;
 /** More than the kernel takes in for a client that does not read. */
@@ -34,7 +34,7 @@ describe(`${each} clients, each`, () => {
   for (const [kind, { first, drop, reads }] of Object.entries(kinds))
     test(`${kind}, are closed by a limit while others are served without a failure`, async () => {
       await using rig = await Rig.start();
-      const limits = { headTime: 300, bodyIdle: 300, responseIdle: 300, rate: 1000 };
+      const limits = { headTime: 300, bodyIdle: 300, responseIdle: 30_000, response: 30_000, rate: 1000 };
       rig.route({ blue: [rig.origin(origin).address], limits });
       const slow: Wire[] = [];
       const dripping = setInterval(() => {
