@@ -26,8 +26,19 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
   const number = service.environments[live].release;
   const release = number === null ? undefined : releaseOf(service, number);
   if (!release) throw new Error(`${live} holds no release`);
-  const { listen, preview, previewHost, tls, limits, instances, requestId, traceContext, hosts, paths } =
-    release.spec.router;
+  const {
+    listen,
+    preview,
+    previewHost,
+    tls,
+    protocol,
+    limits,
+    instances,
+    requestId,
+    traceContext,
+    hosts,
+    paths,
+  } = release.spec.router;
   return {
     service: service.name,
     epoch,
@@ -39,6 +50,7 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
     blue: side('blue'),
     green: side('green'),
     ...(requestId || traceContext ? { tracing: { requestId, traceContext } } : {}),
+    protocol,
     limits,
     instancePolicy: instancePolicyOf(instances, healthOf(release.spec, routedLayer(release.spec))),
     ...(hosts.length > 0 ? { hosts } : {}),
@@ -90,6 +102,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
     rules(found) === rules(expected) &&
     side(found.blue, expected.blue) &&
     side(found.green, expected.green) &&
+    (found.protocol ?? 'http') === (expected.protocol ?? 'http') &&
     JSON.stringify(found.instancePolicy) === JSON.stringify(expected.instancePolicy) &&
     sameLimits(found.limits, expected.limits)
   );

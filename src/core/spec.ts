@@ -287,6 +287,12 @@ export const Spec = z
         layer: name
           .optional()
           .describe('The layer that gets the traffic. Default: `web`, or the only layer.'),
+        protocol: z
+          .enum(['http', 'tcp'])
+          .default('http')
+          .describe(
+            '`http`: each request goes to the side that is live. `tcp`: each connection does, whatever is in it. See docs/tcp.md.',
+          ),
         instances: InstanceRules.default(InstanceRules.parse({})).describe(
           'How instances that do badly are passed over. See docs/instances.md.',
         ),
@@ -294,7 +300,15 @@ export const Spec = z
           'What clients and instances may take, in bytes and time. See docs/limits.md.',
         ),
       })
-      .superRefine(({ listen, preview, previewHost, hosts, paths }, context) => {
+      .superRefine(({ listen, preview, previewHost, hosts, paths, protocol }, context) => {
+        if (protocol === 'tcp' && (previewHost !== undefined || hosts.length > 0 || paths.length > 0)) {
+          context.addIssue({
+            code: 'custom',
+            path: ['protocol'],
+            input: protocol,
+            message: 'expected no previewHost, hosts or paths with protocol tcp: no request is read',
+          });
+        }
         const twice = (what: string, list: readonly string[], path: readonly string[]): void => {
           const at = list.findIndex((item, index) => list.indexOf(item) !== index);
           if (at === -1) return;

@@ -44,6 +44,8 @@ export const Route = z.object({
   tls: RouteTls.optional(),
   blue: RoutedSide,
   green: RoutedSide,
+  /** Absent: `http`. With `tcp` whole connections are switched, whatever is in them. */
+  protocol: z.enum(['http', 'tcp']).optional(),
   /** What is allowed to clients and instances; absent: the router's own defaults. */
   limits: RouteLimits.optional(),
   /** How instances that do badly are passed over; absent: by the router's own defaults, without checks. */

@@ -7,6 +7,7 @@ import { Exchange } from './exchange.ts';
 import { Outlet } from './outlet.ts';
 import type { Limits } from './limits.ts';
 import type { Plane } from './plane.ts';
+import { Relay } from './relay.ts';
 import type { Entry } from './routing.ts';
 import type { ServiceTally } from './tally.ts';
 
@@ -72,6 +73,8 @@ export class ClientConnection {
   private reading = false;
   private headBegun = false;
   private shut = false;
+  /** No request is read from it: it goes to an instance as it is. */
+  private raw = false;
   private idleSince: number;
   private user: ClientUser;
   private readonly exchange: Exchange;
@@ -101,6 +104,20 @@ export class ClientConnection {
     }
     perClient.set(address, count + 1);
     this.countedAs = address;
+  }
+
+  /** Sends the whole connection to an instance, now or when the switch that is under way is over. */
+  relay(): void {
+    if (this.stage !== Stage.reading) return;
+    this.raw = true;
+    if (this.plane.holding) this.hold();
+    else this.beginRelay(false);
+  }
+  private beginRelay(waited: boolean): void {
+    const side = this.point.entry?.rawSide;
+    if (side === undefined) return this.refuse(503);
+    this.stage = Stage.busy;
+    new Relay(this.plane, this, side).begin(waited);
   }
 
   get isOpen(): boolean {
@@ -178,6 +195,7 @@ export class ClientConnection {
     const tally = known ? this.tally : this.point.entry?.tally;
     tally?.refused(status);
     this.leaveQueue();
+    if (this.raw) return this.terminate();
     this.answer(isAnswerStatus(status) ? status : 400, true, true);
     this.finish(true);
   }
@@ -318,7 +336,8 @@ export class ClientConnection {
     this.deadline = 0;
     this.stage = Stage.reading;
     this.resume();
-    this.read(true);
+    if (this.raw) this.beginRelay(true);
+    else this.read(true);
   }
 
   /** Reads heads from what has come until one has to wait for more bytes, for its exchange, or at the barrier. */

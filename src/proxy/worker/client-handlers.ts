@@ -7,6 +7,7 @@ export const handlersOf = (plane: Plane, point: ListeningPoint): SocketHandler<C
   open(opened: Socket<ClientConnection>) {
     opened.data = new ClientConnection(plane, point, opened);
     if (point.limits.clientConnections > 0) opened.data.countFor(point.limits.clientConnections);
+    if (point.entry?.raw === true) opened.data.relay();
   },
   data: onData,
   drain: onDrain,

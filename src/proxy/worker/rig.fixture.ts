@@ -246,6 +246,7 @@ export class Rig implements AsyncDisposable {
     previewHost?: string;
     limits?: Route['limits'];
     tracing?: Route['tracing'];
+    protocol?: Route['protocol'];
     instancePolicy?: Route['instancePolicy'];
     mode?: Route['mode'];
   }): void {
@@ -261,6 +262,7 @@ export class Rig implements AsyncDisposable {
       green: { release: 2, instances: [...(sides.green ?? [])] },
       limits: sides.limits,
       tracing: sides.tracing,
+      protocol: sides.protocol,
       instancePolicy: sides.instancePolicy,
       mode: sides.mode,
     };

@@ -83,10 +83,12 @@ export class Target {
 const SLASH = 47;
 const BACKSLASH = 92;
 const noLine = new Uint8Array(0);
-const plain: Manner = { lines: null, redirect: null };
+const plain: Manner = { raw: false, lines: null, redirect: null };
 
 /** How an address treats all its requests; the same for all services that share it. */
 interface Manner {
+  /** Whole connections are switched: no request is read. */
+  readonly raw: boolean;
   /** Sent with every response; null: none. */
   readonly lines: Uint8Array | null;
   /** This address only redirects, to this port of the same host. */
@@ -104,8 +106,10 @@ export class Entry {
   readonly limits: Limits;
   readonly lines: Uint8Array | null;
   readonly redirect: number | null;
+  readonly raw: boolean;
 
-  constructor(listed: readonly Listed<Target>[], { lines, redirect }: Manner) {
+  constructor(listed: readonly Listed<Target>[], { raw, lines, redirect }: Manner) {
+    this.raw = raw;
     this.lines = lines;
     this.redirect = redirect;
     this.directory = new Directory(listed);
@@ -113,6 +117,11 @@ export class Entry {
     const tallies = new Set(listed.map(({ value }) => value.tally));
     this.tally = tallies.size === 1 ? listed[0]!.value.tally : null;
     this.limits = widest(new Set(listed.map(({ value }) => value.side.limits)));
+  }
+
+  /** The side for a connection of which no request is read. */
+  get rawSide(): Side | undefined {
+    return this.sole?.side;
   }
 
   /** The target for a request, or the status with which to refuse it. */
@@ -150,6 +159,7 @@ export class Routing {
     const lists = new Map<string, Listed<Target>[]>();
     const sides = this.sides.filter((side) => side.inFlight > 0);
     for (const route of table.routes) {
+      const raw = route.protocol === 'tcp';
       const limits = limitsOf(this.plane.limits, route.limits);
       this.plane.fit(limits);
       let tally = this.tallies.get(route.service);
@@ -172,7 +182,9 @@ export class Routing {
       for (const [address, claims] of at) {
         manners.set(
           address,
-          address === redirect ? { lines: null, redirect: route.listen.port } : { lines, redirect: null },
+          address === redirect
+            ? { raw: false, lines: null, redirect: route.listen.port }
+            : { raw, lines, redirect: null },
         );
         const targets = new Map<string, Target>();
         const listed = lists.get(address) ?? [];

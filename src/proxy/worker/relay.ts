@@ -1,0 +1,108 @@
+import type { FailureCause } from '../../core/traffic.ts';
+import type { ClientConnection, ClientUser } from './client-connection.ts';
+import type { InstancePool } from './instance-pool.ts';
+import type { Plane } from './plane.ts';
+import type { Side } from './routing.ts';
+import { Tunnel } from './tunnel.ts';
+import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
+
+const nothing = new Uint8Array(0);
+
+/**
+ * The beginning of a connection of a service that is switched as TCP: it finds an instance, and becomes a tunnel as soon as that has taken
+ * a connection. It counts as one request of the side in which it began, and is in flight there until it ends.
+ */
+export class Relay implements ClientUser, UpstreamUser {
+  private upstream: UpstreamConnection | null = null;
+  private pool: InstancePool | null = null;
+  private tried: InstancePool[] | null = null;
+
+  constructor(
+    private readonly plane: Plane,
+    private readonly client: ClientConnection,
+    private readonly side: Side,
+  ) {}
+
+  /** `waited`: it was held at a switch. */
+  begin(waited: boolean): void {
+    const { side, client } = this;
+    side.inFlight++;
+    side.tally.inFlight++;
+    side.tally.requests++;
+    if (waited) side.tally.held++;
+    client.handTo(this);
+    this.attempt();
+  }
+
+  private attempt(): void {
+    const { plane, side, client } = this;
+    const pool = side.pick(plane.tick(), this.tried);
+    if (pool === undefined) return this.fail(this.tried === null ? 'no-instance' : 'connect-failed');
+    this.pool = pool;
+    pool.inFlight++;
+    client.deadline = plane.coarse + side.limits.connectMs;
+    this.upstream = new UpstreamConnection(plane, pool, this);
+  }
+
+  onUpstreamOpen(): void {
+    const { client, side } = this;
+    const upstream = this.upstream!;
+    const pool = this.pool!;
+    if (pool.care.strikes !== 0) pool.care.strikes = 0;
+    new Tunnel(client, upstream, side, pool).begin(nothing, 0, 0);
+  }
+  onUpstreamRefused(): void {
+    const { plane, side } = this;
+    const pool = this.pool!;
+    pool.care.avoid(plane.tick() + plane.limits.avoidMs);
+    side.strike(pool, plane.coarse);
+    this.letGo();
+    (this.tried ??= []).push(pool);
+    if (side.pick(plane.coarse, this.tried) !== undefined) side.tally.retried++;
+    this.attempt();
+  }
+  onClientData(bytes: Uint8Array): void {
+    const { client, plane } = this;
+    client.keep(bytes, 0, bytes.length);
+    if (client.to - client.from > plane.limits.aheadBytes) client.pause();
+  }
+  /** It only says that it sends no more; the tunnel passes that on. */
+  onClientEnd(): void {}
+  onClientGone(): void {
+    this.side.tally.clientClosed++;
+    this.letGo();
+    this.leave();
+  }
+  onDeadline(): void {
+    this.onUpstreamRefused();
+  }
+  onOverdue(): void {}
+  onClientDrain(): void {}
+  onCut(): void {
+    this.fail('upstream-timeout');
+  }
+  onUpstreamData(): void {}
+  onUpstreamDrain(): void {}
+  onUpstreamEnd(): void {}
+  onUpstreamClose(): void {
+    this.onUpstreamRefused();
+  }
+
+  private fail(cause: FailureCause): void {
+    this.side.tally.failedFor(cause);
+    this.letGo();
+    this.leave();
+    this.client.terminate();
+  }
+  private letGo(): void {
+    const { upstream, pool } = this;
+    this.upstream = null;
+    this.pool = null;
+    upstream?.destroy(true);
+    if (pool !== null) pool.inFlight--;
+  }
+  private leave(): void {
+    this.side.inFlight--;
+    this.side.tally.inFlight--;
+  }
+}
