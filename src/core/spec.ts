@@ -300,7 +300,15 @@ export const Spec = z
           'What clients and instances may take, in bytes and time. See docs/limits.md.',
         ),
       })
-      .superRefine(({ listen, preview, previewHost, hosts, paths, protocol }, context) => {
+      .superRefine(({ listen, preview, previewHost, hosts, paths, protocol, tls }, context) => {
+        if (protocol === 'tcp' && tls !== undefined) {
+          context.addIssue({
+            code: 'custom',
+            path: ['tls'],
+            input: 'tls',
+            message: 'expected no tls with protocol tcp: the instances end it themselves',
+          });
+        }
         if (protocol === 'tcp' && (previewHost !== undefined || hosts.length > 0 || paths.length > 0)) {
           context.addIssue({
             code: 'custom',

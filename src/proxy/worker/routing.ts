@@ -159,7 +159,7 @@ export class Routing {
     const lists = new Map<string, Listed<Target>[]>();
     const sides = this.sides.filter((side) => side.inFlight > 0);
     for (const route of table.routes) {
-      const raw = route.protocol === 'tcp';
+      const raw = route.protocol === 'tcp' && route.tls === undefined;
       const limits = limitsOf(this.plane.limits, route.limits);
       this.plane.fit(limits);
       let tally = this.tallies.get(route.service);
