@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { CutoverError } from '../../core/errors.ts';
+import { Mode } from '../../core/mode.ts';
 import { RouteTls, type Route } from '../../core/traffic.ts';
 import {
   emptyTable,
@@ -34,6 +35,15 @@ function codeOf(action: () => unknown): string {
 }
 
 describe('table', () => {
+  test('a mode for a service that is switched as TCP is refused, not passed over', () => {
+    const closed = Mode.parse({ mode: 'closed' });
+    expect(codeOf(() => withRoute(emptyTable, { ...route, protocol: 'tcp', mode: closed }))).toBe(
+      'request-invalid',
+    );
+    expect(codeOf(() => withRoute(emptyTable, { ...route, mode: closed }))).toBe('none');
+    expect(codeOf(() => withRoute(emptyTable, { ...route, protocol: 'tcp' }))).toBe('none');
+  });
+
   test('a change makes a new value with the next version and leaves the old one as it was', () => {
     const table = withShop();
     const next = withRoute(table, { ...route, epoch: 4, live: 'green' });

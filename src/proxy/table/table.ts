@@ -175,6 +175,13 @@ export function withRoute(table: ProxyTable, route: Route): ProxyTable | null {
   if (gone && epoch <= gone.epoch)
     throw stale(service, gone.epoch, epoch, `epoch ${epoch} is not newer than its removal at ${gone.epoch}`);
   refuseTakenAddresses(table, route);
+  if (route.protocol === 'tcp' && route.mode !== undefined && route.mode.mode !== 'open') {
+    throw new CutoverError(
+      'request-invalid',
+      `service ${service}: expected mode open for a service that is switched as TCP, found ${route.mode.mode}`,
+      { next: 'modes are about requests, and none is read there; a switch holds connections by itself' },
+    );
+  }
   return {
     version: table.version + 1,
     routes: inForce
