@@ -223,8 +223,12 @@ describe('the proxy by itself', () => {
 describe('an upgrade', () => {
   test('refuses what cannot say its version, and goes on', async () => {
     const program = join(folder, 'cutover');
+    // In quotes: the checkout may be in a path with a space.
+    const words = selfCommand()
+      .map((word) => `'${word}'`)
+      .join(' ');
     const script = (more: string) =>
-      writeFileSync(program, `#!/bin/sh\n${more}exec ${selfCommand().join(' ')} "$@"\n`, { mode: 0o755 });
+      writeFileSync(program, `#!/bin/sh\n${more}exec ${words} "$@"\n`, { mode: 0o755 });
     script('');
     const { runKeeper } = await import('../../src/proxy/main.ts');
     const ready = Promise.withResolvers<string>();
