@@ -8,7 +8,7 @@ import { Outlet } from './outlet.ts';
 import type { Limits } from './limits.ts';
 import type { Plane } from './plane.ts';
 import { Relay } from './relay.ts';
-import type { Entry } from './routing.ts';
+import type { Entry } from './entry.ts';
 import type { ServiceTally } from './tally.ts';
 
 /** One address that this worker accepts on, and what the table in force says of it. */

@@ -8,9 +8,10 @@ import { isForChallenge, redirectTo } from '../tls/redirect.ts';
 import { TraceFields } from '../http1/trace-fields.ts';
 import type { AnswerStatus } from './answer.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
+import type { Target } from './entry.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { Plane } from './plane.ts';
-import type { Side, Target } from './routing.ts';
+import type { Side } from './side.ts';
 import { Tunnel } from './tunnel.ts';
 import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
 
@@ -86,10 +87,10 @@ export class Exchange implements ClientUser, UpstreamUser {
     if (entry.redirect !== null && !isForChallenge(bytes, head)) return this.redirect(entry.redirect);
     const target = entry.find(bytes, head);
     if (typeof target === 'number') return client.refuse(target);
-    const { side } = target;
+    const { side, gate } = target;
     const { limits } = side;
     client.tally = target.tally;
-    if (side.gate !== null && side.gate.stops(client, head, bytes, plane.tick())) return;
+    if (gate !== null && gate.stops(client, head, bytes, plane.tick())) return;
     this.requestDone = true;
     this.requestFraming = Framing.none;
     if (head.chunked) {

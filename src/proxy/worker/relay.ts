@@ -2,7 +2,7 @@ import type { FailureCause } from '../../core/traffic.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { Plane } from './plane.ts';
-import type { Side } from './routing.ts';
+import type { Side } from './side.ts';
 import { Tunnel } from './tunnel.ts';
 import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
 

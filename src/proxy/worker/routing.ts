@@ -1,141 +1,23 @@
 import { formatAddress } from '../../core/address.ts';
 import { claimsOf } from '../../core/claim.ts';
 import { type Colour, other } from '../../core/colour.ts';
-import type { InstancePolicy } from '../../core/instance-policy.ts';
 import { Mode } from '../../core/mode.ts';
-import type { RouteTracing } from '../../core/tracing.ts';
 import type { Route, RouteTls } from '../../core/traffic.ts';
 import type { Table } from '../data-plane.ts';
 import { ascii } from '../http1/octets.ts';
-import type { RequestHead } from '../http1/request-head.ts';
 import { instanceKey } from '../table/instance-key.ts';
 import { strictTransport } from '../tls/strict-transport.ts';
-import { Directory, type Listed, type Missed } from './directory.ts';
+import type { Listed } from './directory.ts';
+import { Entry, type Manner, plain, Target } from './entry.ts';
 import { Gate } from './gate.ts';
 import { InstancePool } from './instance-pool.ts';
 import { defaultPolicy } from './instance-care.ts';
-import { type Limits, limitsOf, widest } from './limits.ts';
+import { type Limits, limitsOf } from './limits.ts';
 import type { Plane } from './plane.ts';
-import { ServiceTally, type SideTally } from './tally.ts';
+import { Side } from './side.ts';
+import { ServiceTally } from './tally.ts';
 
-/** One environment under one epoch: where its requests go and where they are counted. */
-export class Side {
-  /** Exchanges and tunnels that began under this epoch and have not ended. */
-  inFlight = 0;
-  /** What stands before it; null unless its service is not open and it is live. */
-  gate: Gate | null = null;
-  private turn = 0;
-  constructor(
-    readonly service: string,
-    readonly epoch: number,
-    readonly colour: Colour,
-    readonly tally: SideTally,
-    readonly pools: readonly InstancePool[],
-    readonly limits: Limits,
-    private readonly policy: InstancePolicy,
-    /** What is added to its requests; null: nothing. */
-    readonly tracing: RouteTracing | null,
-  ) {}
-
-  /** An instance did its part badly. It is ejected if it did so too often, unless no other one would be left. */
-  strike(pool: InstancePool, now: number): void {
-    if (!pool.care.strike(now, this.policy)) return;
-    if (!this.pools.some((other) => other !== pool && !other.care.passedOver(now))) return;
-    pool.care.eject(now, this.policy);
-    this.tally.ejected++;
-  }
-
-  /**
-   * The instance with the fewest requests in flight; equal ones take turns. Those that are sick, ejected or refused a
-   * connection just now come last: better a try than a refusal. Those in `tried` do not come at all. Undefined if there is none left.
-   */
-  pick(now: number, tried: readonly InstancePool[] | null): InstancePool | undefined {
-    const { pools } = this;
-    if (pools.length === 1 && tried === null) return pools[0];
-    let best: InstancePool | undefined;
-    let bestLoad = Infinity;
-    const start = this.turn++ % (pools.length || 1);
-    for (let n = 0; n < pools.length; n++) {
-      const pool = pools[(start + n) % pools.length]!;
-      if (tried?.includes(pool)) continue;
-      const load = pool.care.steady ? pool.inFlight : pool.care.load(pool.inFlight, now);
-      if (load < bestLoad) {
-        best = pool;
-        bestLoad = load;
-      }
-    }
-    return best;
-  }
-}
-
-/** One service as some of the requests at an address reach it. */
-export class Target {
-  constructor(
-    readonly tally: ServiceTally,
-    readonly side: Side,
-    /** How many octets of the path instances do not get. */
-    readonly strip: number,
-    /** The line that tells them so; empty if there is nothing to tell. */
-    readonly prefixLine: Uint8Array,
-  ) {}
-}
-
-const SLASH = 47;
-const BACKSLASH = 92;
 const noLine = new Uint8Array(0);
-const plain: Manner = { raw: false, lines: null, redirect: null };
-
-/** How an address treats all its requests; the same for all services that share it. */
-interface Manner {
-  /** Whole connections are switched: no request is read. */
-  readonly raw: boolean;
-  /** Sent with every response; null: none. */
-  readonly lines: Uint8Array | null;
-  /** This address only redirects, to this port of the same host. */
-  readonly redirect: number | null;
-}
-
-/** What one listening address serves. */
-export class Entry {
-  private readonly directory: Directory<Target>;
-  /** The one target of all requests; null if host or path decide. */
-  private readonly sole: Target | null;
-  /** Where requests count that were refused before their service was known: only if there is one service. */
-  readonly tally: ServiceTally | null;
-  /** For what comes before the service of a request is known: the widest of all its services. */
-  readonly limits: Limits;
-  readonly lines: Uint8Array | null;
-  readonly redirect: number | null;
-  readonly raw: boolean;
-
-  constructor(listed: readonly Listed<Target>[], { raw, lines, redirect }: Manner) {
-    this.raw = raw;
-    this.lines = lines;
-    this.redirect = redirect;
-    this.directory = new Directory(listed);
-    this.sole = this.directory.sole;
-    const tallies = new Set(listed.map(({ value }) => value.tally));
-    this.tally = tallies.size === 1 ? listed[0]!.value.tally : null;
-    this.limits = widest(new Set(listed.map(({ value }) => value.side.limits)));
-  }
-
-  /** The side for a connection of which no request is read. */
-  get rawSide(): Side | undefined {
-    return this.sole?.side;
-  }
-
-  /** The target for a request, or the status with which to refuse it. */
-  find(bytes: Uint8Array, head: RequestHead): Target | Missed {
-    if (this.sole !== null) return this.sole;
-    const { hostFrom, targetFrom, targetTo } = head;
-    const found = this.directory.find(bytes, hostFrom, head.hostNameTo(bytes), targetFrom, targetTo);
-    if (typeof found === 'number' || found.strip === 0) return found;
-    // Without its prefix, `/api//elsewhere` would be read as another host by some.
-    const rest = targetFrom + found.strip + 1;
-    return rest < targetTo && (bytes[rest] === SLASH || bytes[rest] === BACKSLASH) ? 400 : found;
-  }
-}
-
 const openMode = Mode.parse({ mode: 'open' });
 
 /** The table in force, made ready for look-up, with what outlives a table: tallies, and the pools of instances that stay. */
@@ -169,7 +51,7 @@ export class Routing {
         green: this.sideOf(route, 'green', tally, pools, limits),
       };
       sides.push(side.blue, side.green);
-      side[route.live].gate = this.gateOf(route);
+      const gate = this.gateOf(route);
       const lines = route.tls === undefined ? null : strictTransport(route.tls.hstsSeconds);
       const listen = formatAddress(route.listen);
       const preview = route.preview === null ? null : formatAddress(route.preview);
@@ -197,7 +79,10 @@ export class Routing {
           if (target === undefined) {
             const colour = preview ? other(route.live) : route.live;
             const line = cut === '' ? noLine : ascii(`X-Forwarded-Prefix: ${cut}\r\n`);
-            targets.set(key, (target = new Target(tally, side[colour], cut.length, line)));
+            targets.set(
+              key,
+              (target = new Target(tally, side[colour], preview ? null : gate, cut.length, line)),
+            );
           }
           listed.push({ host, prefix, value: target });
         }

@@ -1,6 +1,6 @@
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { InstancePool } from './instance-pool.ts';
-import type { Side } from './routing.ts';
+import type { Side } from './side.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts';
 
 /**

@@ -1,0 +1,75 @@
+import type { RequestHead } from '../http1/request-head.ts';
+import { Directory, type Listed, type Missed } from './directory.ts';
+import type { Gate } from './gate.ts';
+import { type Limits, widest } from './limits.ts';
+import type { Side } from './side.ts';
+import type { ServiceTally } from './tally.ts';
+
+/** One service as some of the requests at an address reach it. */
+export class Target {
+  constructor(
+    readonly tally: ServiceTally,
+    readonly side: Side,
+    /** What stands before it; null for a service that is open, and for testers. */
+    readonly gate: Gate | null,
+    /** How many octets of the path instances do not get. */
+    readonly strip: number,
+    /** The line that tells them so; empty if there is nothing to tell. */
+    readonly prefixLine: Uint8Array,
+  ) {}
+}
+
+const SLASH = 47;
+const BACKSLASH = 92;
+export const plain: Manner = { raw: false, lines: null, redirect: null };
+
+/** How an address treats all its requests; the same for all services that share it. */
+export interface Manner {
+  /** Whole connections are switched: no request is read. */
+  readonly raw: boolean;
+  /** Sent with every response; null: none. */
+  readonly lines: Uint8Array | null;
+  /** This address only redirects, to this port of the same host. */
+  readonly redirect: number | null;
+}
+
+/** What one listening address serves. */
+export class Entry {
+  private readonly directory: Directory<Target>;
+  /** The one target of all requests; null if host or path decide. */
+  private readonly sole: Target | null;
+  /** Where requests count that were refused before their service was known: only if there is one service. */
+  readonly tally: ServiceTally | null;
+  /** For what comes before the service of a request is known: the widest of all its services. */
+  readonly limits: Limits;
+  readonly lines: Uint8Array | null;
+  readonly redirect: number | null;
+  readonly raw: boolean;
+
+  constructor(listed: readonly Listed<Target>[], { raw, lines, redirect }: Manner) {
+    this.raw = raw;
+    this.lines = lines;
+    this.redirect = redirect;
+    this.directory = new Directory(listed);
+    this.sole = this.directory.sole;
+    const tallies = new Set(listed.map(({ value }) => value.tally));
+    this.tally = tallies.size === 1 ? listed[0]!.value.tally : null;
+    this.limits = widest(new Set(listed.map(({ value }) => value.side.limits)));
+  }
+
+  /** The side for a connection of which no request is read. */
+  get rawSide(): Side | undefined {
+    return this.sole?.side;
+  }
+
+  /** The target for a request, or the status with which to refuse it. */
+  find(bytes: Uint8Array, head: RequestHead): Target | Missed {
+    if (this.sole !== null) return this.sole;
+    const { hostFrom, targetFrom, targetTo } = head;
+    const found = this.directory.find(bytes, hostFrom, head.hostNameTo(bytes), targetFrom, targetTo);
+    if (typeof found === 'number' || found.strip === 0) return found;
+    // Without its prefix, `/api//elsewhere` would be read as another host by some.
+    const rest = targetFrom + found.strip + 1;
+    return rest < targetTo && (bytes[rest] === SLASH || bytes[rest] === BACKSLASH) ? 400 : found;
+  }
+}

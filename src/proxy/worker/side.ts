@@ -1,0 +1,54 @@
+import type { Colour } from '../../core/colour.ts';
+import type { InstancePolicy } from '../../core/instance-policy.ts';
+import type { RouteTracing } from '../../core/tracing.ts';
+import type { InstancePool } from './instance-pool.ts';
+import type { Limits } from './limits.ts';
+import type { SideTally } from './tally.ts';
+
+/** One environment under one epoch: where its requests go and where they are counted. */
+export class Side {
+  /** Exchanges and tunnels that began under this epoch and have not ended. */
+  inFlight = 0;
+  private turn = 0;
+  constructor(
+    readonly service: string,
+    readonly epoch: number,
+    readonly colour: Colour,
+    readonly tally: SideTally,
+    readonly pools: readonly InstancePool[],
+    readonly limits: Limits,
+    private readonly policy: InstancePolicy,
+    /** What is added to its requests; null: nothing. */
+    readonly tracing: RouteTracing | null,
+  ) {}
+
+  /** An instance did its part badly. It is ejected if it did so too often, unless no other one would be left. */
+  strike(pool: InstancePool, now: number): void {
+    if (!pool.care.strike(now, this.policy)) return;
+    if (!this.pools.some((other) => other !== pool && !other.care.passedOver(now))) return;
+    pool.care.eject(now, this.policy);
+    this.tally.ejected++;
+  }
+
+  /**
+   * The instance with the fewest requests in flight; equal ones take turns. Those that are sick, ejected or refused a
+   * connection just now come last: better a try than a refusal. Those in `tried` do not come at all. Undefined if there is none left.
+   */
+  pick(now: number, tried: readonly InstancePool[] | null): InstancePool | undefined {
+    const { pools } = this;
+    if (pools.length === 1 && tried === null) return pools[0];
+    let best: InstancePool | undefined;
+    let bestLoad = Infinity;
+    const start = this.turn++ % (pools.length || 1);
+    for (let n = 0; n < pools.length; n++) {
+      const pool = pools[(start + n) % pools.length]!;
+      if (tried?.includes(pool)) continue;
+      const load = pool.care.steady ? pool.inFlight : pool.care.load(pool.inFlight, now);
+      if (load < bestLoad) {
+        best = pool;
+        bestLoad = load;
+      }
+    }
+    return best;
+  }
+}
