@@ -40,6 +40,7 @@ export const errorTable = {
   'route-taken': { exit: 8, title: 'A host and path are taken' },
   'address-refused': { exit: 8, title: 'An address cannot be used' },
   'certificate-invalid': { exit: 8, title: 'A certificate cannot be used' },
+  'page-invalid': { exit: 8, title: 'A page cannot be used' },
   'disk-full': { exit: 8, title: 'There is no room on the disk' },
   'store-locked': { exit: 8, title: 'The store is in use by another program' },
   'store-damaged': { exit: 8, title: 'The store is damaged' },

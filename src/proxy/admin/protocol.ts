@@ -78,6 +78,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'route-taken': 409,
   'address-refused': 422,
   'certificate-invalid': 422,
+  'page-invalid': 422,
   'proxy-absent': 503,
   'disk-full': 507,
 };

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+
+/** What a page of a user's own can be, with its media type. It is text in UTF-8, whatever it is. */
+export const pageTypes = {
+  html: 'text/html; charset=utf-8',
+  text: 'text/plain; charset=utf-8',
+  json: 'application/json',
+  xml: 'application/xml; charset=utf-8',
+} as const;
+export type PageType = keyof typeof pageTypes;
+
+const typeByExtension: Readonly<Record<string, PageType>> = {
+  html: 'html',
+  htm: 'html',
+  txt: 'text',
+  json: 'json',
+  xml: 'xml',
+};
+export const pageExtensions = Object.keys(typeByExtension).map((extension) => `.${extension}`);
+
+/** The type of the page in a file, by the extension of its name; null if it is none of `pageExtensions`. */
+export const pageTypeOf = (path: string): PageType | null =>
+  typeByExtension[/\.([a-z]+)$/i.exec(path)?.[1]?.toLowerCase() ?? ''] ?? null;
+
+/** The largest page, in bytes. */
+export const mostPageBytes = 262_144;
+
+/** A page that the proxy itself answers with: for an error, or while a service is closed. */
+export const Page = z.strictObject({
+  type: z.enum(Object.keys(pageTypes) as [PageType, ...PageType[]]),
+  /** `{status}` and `{requestId}` in it stand for what they say; see `fillPage`. */
+  text: z.string().max(mostPageBytes),
+});
+export type Page = z.infer<typeof Page>;
+
+const characters: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+const escapes: Readonly<Record<PageType, (text: string) => string>> = {
+  html: (text) => text.replace(/[&<>"']/g, (character) => characters[character] ?? ''),
+  xml: (text) => text.replace(/[&<>"']/g, (character) => characters[character] ?? ''),
+  json: (text) => JSON.stringify(text).slice(1, -1),
+  text: (text) => text,
+};
+
+/**
+ * The text of the page for one answer. What is filled in is escaped for the type of the page, within quotes too: a client may have
+ * written it. Other braces stay as they are.
+ *
+ * @param requestId null if the request has none: a dash
+ */
+export function fillPage(page: Page, status: number, requestId: string | null): string {
+  const escape = escapes[page.type];
+  return page.text.replace(/\{(status|requestId)\}/g, (_, name: string) =>
+    name === 'status' ? String(status) : escape(requestId ?? '-'),
+  );
+}
+
+const keyError = { error: 'expected a status such as 503, or 4xx or 5xx' };
+/** What a page is for: a status from 400, or a class of them. */
+export const PageKey = z.string(keyError).regex(/^[45](?:\d\d|xx)$/, keyError);
+
+const fileError = {
+  error: `expected the path of a file that ends with ${pageExtensions.join(', ')}`,
+};
+/** What a user writes under `router.errorPages`: files by status, relative to the spec. */
+export const ErrorPages = z.record(
+  PageKey,
+  z
+    .string(fileError)
+    .max(4096, fileError)
+    .regex(/^[^\0]*\.(?:html?|txt|json|xml)$/, fileError),
+);
+export type ErrorPages = z.infer<typeof ErrorPages>;
+
+/** The same on the wire to a router: absolute paths. Whoever serves reads the files when the route is put in force. */
+export const RoutePages = z.record(PageKey, z.string().min(1).max(8192));
+export type RoutePages = z.infer<typeof RoutePages>;
+
+/** What is listed for the status: by itself, else by its class. */
+export const pageFor = <T>(pages: Readonly<Record<string, T>>, status: number): T | undefined =>
+  pages[String(status)] ?? pages[`${Math.floor(status / 100)}xx`];
