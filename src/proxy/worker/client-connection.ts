@@ -1,5 +1,5 @@
 import type { Socket } from 'bun';
-import { clientAddress, ForwardedLines } from '../http1/forwarded.ts';
+import { clientAddress, type ForwardedLines } from '../http1/forwarded.ts';
 import { LF } from '../http1/octets.ts';
 import { parseRequestHead } from '../http1/request-head.ts';
 import { type AnswerStatus, answer, isAnswerStatus } from './answer.ts';
@@ -124,9 +124,9 @@ export class ClientConnection {
     return this.stage !== Stage.closed;
   }
   get forwarded(): ForwardedLines {
-    return (this.lines ??= new ForwardedLines(
-      clientAddress(this.socket.remoteAddress),
-      this.point.secure ? 'https' : 'http',
+    const { plane } = this;
+    return (this.lines ??= (this.point.secure ? plane.secureLines : plane.plainLines).of(
+      this.socket.remoteAddress,
     ));
   }
 

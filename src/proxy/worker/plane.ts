@@ -1,3 +1,4 @@
+import { ForwardedLinesByClient } from '../http1/forwarded.ts';
 import { RequestHead } from '../http1/request-head.ts';
 import { ResponseHead } from '../http1/response-head.ts';
 import { headGrowth } from '../http1/rewrite.ts';
@@ -25,6 +26,9 @@ export class Plane {
   private fields: number;
   /** Connections by client address, for addresses that have a limit. */
   readonly perClient = new Map<string, number>();
+  /** Who the client is, for instances: of those that came without TLS, and with it. */
+  readonly plainLines = new ForwardedLinesByClient('http');
+  readonly secureLines = new ForwardedLinesByClient('https');
   /** Milliseconds, as of the last event that asked the clock; for deadlines, which need no more. */
   coarse: number;
 
