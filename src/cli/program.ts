@@ -255,6 +255,7 @@ export function makeProgram({ begin, end }: Running): Program {
   verb('proxy', 'Run the proxy by itself, or lead one that runs', [
     ['cutover proxy --listen :8080 --blue 127.0.0.1:3000 --green 127.0.0.1:3001', 'blue is live'],
     ['cutover proxy switch green --admin /run/shop.sock', 'all traffic to green'],
+    ['cutover proxy weights blue=90 green=10 --admin /run/shop.sock', 'a tenth of the requests to green'],
     ['cutover proxy mode held --admin /run/shop.sock', 'hold new requests; mode open lets them go'],
     ['cutover proxy status --admin /run/shop.sock --json', 'what it does, as JSON'],
     ['cutover proxy upgrade --admin /run/shop.sock', 'restart it as the program now on disk; nobody notices'],
@@ -265,9 +266,13 @@ export function makeProgram({ begin, end }: Running): Program {
         'status',
         'switch',
         'upgrade',
+        'weights',
       ]),
     )
-    .argument('[value]', 'For switch: blue or green; for mode: open, read-only, held or closed')
+    .argument(
+      '[values...]',
+      'For switch: blue or green; for mode: open, read-only, held or closed; for weights: blue=N green=N',
+    )
     .option('--listen <address>', 'Where users reach it; port 0 takes a free one')
     .option('--blue <addresses>', 'Instances of blue: HOST:PORT, more of them with commas')
     .option('--green <addresses>', 'Instances of green')
@@ -286,16 +291,9 @@ export function makeProgram({ begin, end }: Running): Program {
     .option('--workers <n>', 'Worker processes (default: one for each core, at most 8)', whole(1, 64))
     .option('--service <name>', 'Which service of a proxy that has several')
     .option('--page <file>', 'For mode closed: the HTML that is shown')
-    .action(
-      async (
-        action: string | undefined,
-        value: string | undefined,
-        options: ProxyOptions,
-        command: Command,
-      ) => {
-        end(await (await import('./verbs/proxy.ts')).proxy(told(command), action, value, options));
-      },
-    );
+    .action(async (action: string | undefined, values: string[], options: ProxyOptions, command: Command) => {
+      end(await (await import('./verbs/proxy.ts')).proxy(told(command), action, values, options));
+    });
 
   verb('schema', 'Print the JSON Schema of a spec', [
     ['cutover schema > cutover.schema.json', 'for an editor that checks while you type'],

@@ -3,6 +3,7 @@ import { formatAddress, parseAddress, type Address } from '../core/address.ts';
 import { type Colour, colours, other } from '../core/colour.ts';
 import { CutoverError } from '../core/errors.ts';
 import type { Route, RouteTls } from '../core/traffic.ts';
+import { weighted, Weights } from '../core/weights.ts';
 
 /** The one service of a proxy that runs by itself. */
 export const aloneService = 'main';
@@ -116,6 +117,33 @@ export function orderedRoute({ listen, blue, green, live, tls }: ProxyOrder, for
     ...(tls && { tls }),
     blue: side(1, blue),
     green: side(2, green),
+    ...(live === undefined &&
+    former?.weights &&
+    weighted(former.weights).every((colour) => sides[colour].length > 0)
+      ? { weights: former.weights }
+      : {}),
     ...(former?.mode ? { mode: former.mode } : {}),
   };
+}
+
+/**
+ * Reads `blue=90 green=10`, in any order; a side that is not named gets nothing.
+ *
+ * @throws CutoverError `usage`
+ */
+export function weightsOrder(words: readonly string[]): Weights {
+  const usual = 'say each share: cutover proxy weights blue=90 green=10';
+  const shares = new Map<string, number>();
+  for (const word of words) {
+    const [, colour = '', digits = ''] = /^(blue|green)=(\d{1,5})$/.exec(word) ?? [];
+    if (digits === '') throw usage(`cutover proxy weights: expected blue=N or green=N, found ${word}`, usual);
+    if (shares.has(colour)) throw usage(`cutover proxy weights: ${colour} is named twice`, usual);
+    shares.set(colour, Number(digits));
+  }
+  const weights = Weights.safeParse({ blue: shares.get('blue') ?? 0, green: shares.get('green') ?? 0 });
+  if (weights.success) return weights.data;
+  throw usage(
+    `cutover proxy weights: expected whole numbers up to 10000 of which one is above 0, found ${words.join(' ') || 'nothing'}`,
+    usual,
+  );
 }

@@ -8,12 +8,15 @@ import { releaseOf, type Service } from './service.ts';
 import { healthOf, routedLayer, type Spec } from './spec.ts';
 import { sameTracing } from './tracing.ts';
 import type { Route, RoutedSide, RouteTls } from './traffic.ts';
+import { sameWeights, type Weights } from './weights.ts';
 
 /**
  * The route that follows from what the log says. A side that was never healthy is empty in it, so nothing can reach it.
  * Where users reach the service is written in the release that gets the traffic.
+ *
+ * @param weights how the traffic is divided while both sides take part; absent: all to `live`
  */
-export function routeOf(service: Service, live: Colour, epoch: number): Route {
+export function routeOf(service: Service, live: Colour, epoch: number, weights?: Weights): Route {
   const side = (colour: Colour): RoutedSide => {
     const environment = service.environments[colour];
     const release = environment.release === null ? undefined : releaseOf(service, environment.release);
@@ -43,6 +46,7 @@ export function routeOf(service: Service, live: Colour, epoch: number): Route {
     service: service.name,
     epoch,
     live,
+    ...(weights === undefined ? {} : { weights }),
     listen,
     preview: preview ?? null,
     previewHost: previewHost ?? null,
@@ -93,6 +97,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
     JSON.stringify([hosts, paths.map(({ prefix, strip }) => [prefix, strip])]);
   return (
     found.live === expected.live &&
+    sameWeights(found.weights, expected.weights) &&
     listener(found.listen, expected.listen) &&
     listener(found.preview, expected.preview) &&
     found.previewHost === expected.previewHost &&

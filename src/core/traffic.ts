@@ -7,6 +7,7 @@ import { combine, Histogram } from './latency.ts';
 import { RouteLimits } from './limits.ts';
 import { Mode } from './mode.ts';
 import { RouteTracing } from './tracing.ts';
+import { Weights } from './weights.ts';
 
 /** One environment as the router sees it: which release, and where its instances are. Empty: nothing is there. */
 export const RoutedSide = z.object({
@@ -37,6 +38,8 @@ export const Route = z.object({
   service: z.string().min(1).max(40),
   epoch: z.int().min(1),
   live: Colour,
+  /** Which part of the requests of users goes to each side; absent: all to the one that is live. */
+  weights: Weights.optional(),
   listen: Address,
   preview: Address.nullable(),
   previewHost: z.string().nullable(),

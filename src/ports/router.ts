@@ -8,6 +8,8 @@ export interface RouterCapabilities {
   readonly counters: boolean;
   /** It knows how many requests each side has in flight. */
   readonly inFlight: boolean;
+  /** It can divide the traffic between both sides (`Route.weights`). */
+  readonly weights: boolean;
 }
 
 /**
@@ -17,6 +19,8 @@ export interface RouterCapabilities {
  * - `apply` replaces the whole route of a service. When it resolves, no new request goes to the side that is not live,
  *   by any worker, and the route survives a restart of the router. It may be called again with the same route: nothing
  *   happens then, and `changed` is false.
+ * - With `weights`, if it can, each side gets its part of the requests of users, and one of weight 0 none, by the same barrier as a switch. A
+ *   side without instances may have no weight: `not-ready`.
  * - A route with an older epoch than the one in force is refused with `stale-epoch`, and so is another route under the same epoch.
  * - A route that cannot be put in force (an address that is taken) is refused with a clear error, and the one in force stays.
  * - A removed service comes back only under an epoch newer than that of its removal.

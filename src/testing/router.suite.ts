@@ -156,6 +156,47 @@ export function routerSuite(name: string, makeHarness: () => Promise<RouterHarne
       expect(after.green.requests - counters.green.requests).toBe(1);
     });
 
+    test('weights divide the requests between both sides, counted apart, until the next route', async () => {
+      if (!router.capabilities.weights) return;
+      const route = await applied(harness.route(shop, 1));
+      const sides = async (requests: number): Promise<Record<Colour, number>> => {
+        const seen = { blue: 0, green: 0 };
+        for (let n = 0; n < requests; n++) {
+          const side = await harness.request(route);
+          if (side) seen[side]++;
+        }
+        return seen;
+      };
+      const divided = { ...route, epoch: 2, weights: { blue: 3, green: 1 } };
+      expect(await router.apply(divided)).toMatchObject({ epoch: 2, changed: true });
+      expect(await router.apply(divided)).toMatchObject({ changed: false });
+      expect(await router.read(shop)).toEqual(divided);
+      const before = await router.counters(shop);
+      const seen = await sides(80);
+      // Each of a few workers may be some requests off.
+      expect(seen.blue).toBeWithin(60 - 12, 60 + 13);
+      expect(seen.green).toBe(80 - seen.blue);
+      const after = await router.counters(shop);
+      expect(after.blue.requests - before.blue.requests).toBe(seen.blue);
+      expect(after.green.requests - before.green.requests).toBe(seen.green);
+      await router.apply({ ...route, epoch: 3, weights: { blue: 0, green: 5 } });
+      expect(await sides(10)).toEqual({ blue: 0, green: 10 });
+      await router.apply({ ...route, epoch: 4 });
+      expect(await sides(10)).toEqual({ blue: 10, green: 0 });
+    });
+
+    test('a side without instances may have no weight', async () => {
+      if (!router.capabilities.weights) return;
+      const route = await applied(harness.route(shop, 1));
+      const green = { release: null, instances: [] };
+      expect(await codeOf(router.apply({ ...route, epoch: 2, green, weights: { blue: 9, green: 1 } }))).toBe(
+        'not-ready',
+      );
+      expect(await router.read(shop)).toEqual(route);
+      await router.apply({ ...route, epoch: 2, green, weights: { blue: 9, green: 0 } });
+      expect(await harness.request(route)).toBe('blue');
+    });
+
     test('the preview shows the side that is not live, also after a switch', async () => {
       if (!router.capabilities.preview || !harness.preview) return;
       const route = await applied(harness.route(shop, 1));

@@ -1,6 +1,7 @@
 import { formatAddress } from '../../core/address.ts';
-import { colours } from '../../core/colour.ts';
+import { type Colour, colours } from '../../core/colour.ts';
 import { failures, type Applied, type Counters, type Route } from '../../core/traffic.ts';
+import type { Weights } from '../../core/weights.ts';
 import type { ProxyStatus } from '../../proxy/admin/protocol.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { harmless } from '../terminal/text.ts';
@@ -19,6 +20,13 @@ export const readyLine = (route: Route, socket: string, paint: Paint): string =>
 /** Who is live now, and what the switch cost. */
 export const proxySwitchedLine = (service: string, to: string, applied: Applied, paint: Paint): string =>
   `${paint.green('live:')} ${paint.bold(service)} on ${to}; ${counted(applied.held, 'request')} held for at most ${duration(applied.holdMs)}; epoch ${applied.epoch}`;
+
+const percent = (weights: Weights, colour: Colour): string =>
+  `${Math.round((weights[colour] / (weights.blue + weights.green)) * 10_000) / 100} %`;
+
+/** What each side gets from now on. */
+export const proxyDividedLine = (service: string, weights: Weights, applied: Applied, paint: Paint): string =>
+  `${paint.green('divided:')} ${paint.bold(service)} ${colours.map((colour) => `${percent(weights, colour)} on ${colour}`).join(', ')}; ${counted(applied.held, 'request')} held for at most ${duration(applied.holdMs)}; epoch ${applied.epoch}`;
 
 /** Workers, services and what went through each side. */
 export function proxyStatusLines(
@@ -40,7 +48,7 @@ export function proxyStatusLines(
       const failed = failures(side);
       const where = instances.length === 0 ? 'no instance' : instances.map(formatAddress).join(', ');
       lines.push(
-        `  ${colour === route.live ? paint.green('live   ') : 'standby'} ${colour.padEnd(5)}  ${where}  ${counted(side.requests, 'request')}, ${side.inFlight} in flight, ${failed === 0 ? 'none failed' : paint.red(`${failed} failed`)}`,
+        `  ${colour === route.live ? paint.green('live   ') : 'standby'} ${colour.padEnd(5)}  ${where}  ${route.weights ? `${percent(route.weights, colour)}, ` : ''}${counted(side.requests, 'request')}, ${side.inFlight} in flight, ${failed === 0 ? 'none failed' : paint.red(`${failed} failed`)}`,
       );
     }
   }

@@ -7,8 +7,14 @@ import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
 import { modeNames } from '../../core/mode.ts';
 import { answerJson, type Invocation } from '../invocation.ts';
 import { keep } from '../processes/proxy-keeper.ts';
-import { aloneService, orderedRoute, proxyOrder } from '../proxy-order.ts';
-import { proxyStatusLines, proxySwitchedLine, readyLine, type ProxyService } from '../render/proxy.ts';
+import { aloneService, orderedRoute, proxyOrder, weightsOrder } from '../proxy-order.ts';
+import {
+  proxyDividedLine,
+  proxyStatusLines,
+  proxySwitchedLine,
+  readyLine,
+  type ProxyService,
+} from '../render/proxy.ts';
 import { upgradeProxy } from '../upgrade-proxy.ts';
 
 export interface ProxyOptions {
@@ -30,7 +36,7 @@ const usage = (message: string, next: string): CutoverError => new CutoverError(
 export async function proxy(
   invocation: Invocation,
   action: string | undefined,
-  value: string | undefined,
+  values: readonly string[],
   options: ProxyOptions,
 ): Promise<number> {
   if (action === undefined) return serve(invocation, options);
@@ -46,10 +52,14 @@ export async function proxy(
     invocation.homeDirectory,
     options.admin === undefined ? undefined : resolve(invocation.cwd, options.admin),
   );
+  if (action === 'weights') return divide(invocation, router, values, options.service);
+  const takes = action === 'switch' || action === 'mode' ? 1 : 0;
+  const more = values[takes];
+  if (more !== undefined)
+    throw usage(`cutover proxy ${action}: expected no more words, found ${more}`, 'leave it out');
+  const [value] = values;
   if (action === 'switch') return switchTo(invocation, router, value, options.service);
   if (action === 'mode') return setMode(invocation, router, value, options);
-  if (value !== undefined)
-    throw usage(`cutover proxy ${action}: expected no more words, found ${value}`, 'leave it out');
   return action === 'upgrade' ? upgrade(invocation, router) : status(invocation, router);
 }
 
@@ -120,6 +130,20 @@ async function switchTo(
   const applied = await router.switchTo(service, to);
   if (invocation.json) answerJson(invocation, { service, live: to, ...applied });
   else invocation.output.line(proxySwitchedLine(service, to, applied, invocation.paint));
+  return 0;
+}
+
+async function divide(
+  invocation: Invocation,
+  router: EmbeddedRouter,
+  words: readonly string[],
+  named: string | undefined,
+): Promise<number> {
+  const weights = weightsOrder(words);
+  const service = await serviceOf(router, named);
+  const applied = await router.divide(service, weights);
+  if (invocation.json) answerJson(invocation, { service, weights, ...applied });
+  else invocation.output.line(proxyDividedLine(service, weights, applied, invocation.paint));
   return 0;
 }
 

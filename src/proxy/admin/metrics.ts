@@ -127,6 +127,13 @@ export function proxyMetrics({ status, services }: ProxyReading): string {
       eachSide(({ route, colour }) => (route.live === colour ? 1 : 0)),
     ),
     gauge(
+      'weight',
+      'The part of the requests that an environment gets, from 0 to 1.',
+      eachSide(({ route: { weights, live }, colour }) =>
+        weights ? weights[colour] / (weights.blue + weights.green) : live === colour ? 1 : 0,
+      ),
+    ),
+    gauge(
       'release',
       'The release that an environment holds; 0 if none.',
       eachSide(({ route, colour }) => route[colour].release ?? 0),

@@ -5,6 +5,7 @@ import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { expositionType } from '../../core/exposition.ts';
 import { Mode } from '../../core/mode.ts';
 import { Route } from '../../core/traffic.ts';
+import { Weights } from '../../core/weights.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { Successor } from '../keeper/keeper-process.ts';
 import { httpStatus, StopOrder, SwitchOrder } from './protocol.ts';
@@ -68,7 +69,7 @@ function withUmask<T>(mask: number, make: () => T): T {
 }
 
 /** Refuses what a controller would not know of. */
-function expectAlone(keeper: Keeper, order: 'switch' | 'mode'): void {
+function expectAlone(keeper: Keeper, order: 'switch' | 'mode' | 'weights'): void {
   if (keeper.status().alone) return;
   throw invalid(
     `this proxy is led by a controller, which would not know of the ${order}`,
@@ -158,6 +159,16 @@ export async function serveAdmin(
               const route = keeper.route(request.params.name);
               if (!route) throw unknown(request.params.name);
               return keeper.apply({ ...route, mode, epoch: route.epoch + 1 });
+            }),
+        },
+        '/v1/services/:name/weights': {
+          POST: (request: BunRequest<'/v1/services/:name/weights'>) =>
+            answer(async () => {
+              const weights = await bodyOf(request, Weights);
+              expectAlone(keeper, 'weights');
+              const route = keeper.route(request.params.name);
+              if (!route) throw unknown(request.params.name);
+              return keeper.apply({ ...route, weights, epoch: route.epoch + 1 });
             }),
         },
         '/v1/upgrade': {

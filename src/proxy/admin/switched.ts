@@ -3,12 +3,13 @@ import { CutoverError } from '../../core/errors.ts';
 import type { Route } from '../../core/traffic.ts';
 
 /**
- * The route that sends all traffic to `to`, under the next epoch.
+ * The route that sends all traffic to `to`, under the next epoch: weights end with it.
  *
  * @throws CutoverError `already-live`; `not-ready` if that side has no instance
  */
 export function switched(route: Route, to: Colour): Route {
-  if (route.live === to)
+  const { weights, ...rest } = route;
+  if (route.live === to && weights === undefined)
     throw new CutoverError('already-live', `service ${route.service}: ${to} is live already`, {
       next: 'cutover proxy status shows it',
     });
@@ -18,5 +19,5 @@ export function switched(route: Route, to: Colour): Route {
       `service ${route.service}: expected an instance on ${to}, found none`,
       { next: `give it one (--${to} HOST:PORT), then switch` },
     );
-  return { ...route, live: to, epoch: route.epoch + 1 };
+  return { ...rest, live: to, epoch: route.epoch + 1 };
 }

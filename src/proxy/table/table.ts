@@ -3,6 +3,7 @@ import { formatAddress, type Address } from '../../core/address.ts';
 import { findConflict, formatClaim } from '../../core/claim.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { Route } from '../../core/traffic.ts';
+import { weighted } from '../../core/weights.ts';
 
 /** How many removed services are remembered; the oldest is forgotten first. */
 const removedKept = 1000;
@@ -149,13 +150,23 @@ function refuseTakenAddresses(table: ProxyTable, route: Route): void {
   );
 }
 
+function refuseEmptyWeight({ service, weights, ...sides }: Route): void {
+  const empty = weights && weighted(weights).find((colour) => sides[colour].instances.length === 0);
+  if (empty === undefined) return;
+  throw new CutoverError(
+    'not-ready',
+    `service ${service}: expected an instance on ${empty}, which has weight ${weights?.[empty]}, found none`,
+    { next: `give ${empty} an instance first, or weight 0` },
+  );
+}
+
 /**
  * The table with this route in place of the service's former one; null if that very route is in force already.
  * Ports 0 are to be settled before (`withPortsOf`).
  *
  * @throws CutoverError `stale-epoch` for an older epoch, or another route under the same one (also against a removal);
  *   `address-in-use` if another service has the whole address; `route-taken` if it has one of the hosts and paths;
- *   `request-invalid` if the route contradicts itself
+ *   `request-invalid` if the route contradicts itself; `not-ready` if a side without instances has weight
  */
 export function withRoute(table: ProxyTable, route: Route): ProxyTable | null {
   const { service, epoch } = route;
@@ -175,6 +186,7 @@ export function withRoute(table: ProxyTable, route: Route): ProxyTable | null {
   if (gone && epoch <= gone.epoch)
     throw stale(service, gone.epoch, epoch, `epoch ${epoch} is not newer than its removal at ${gone.epoch}`);
   refuseTakenAddresses(table, route);
+  refuseEmptyWeight(route);
   if (route.protocol === 'tcp' && route.mode !== undefined && route.mode.mode !== 'open') {
     throw new CutoverError(
       'request-invalid',

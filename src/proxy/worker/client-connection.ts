@@ -114,7 +114,7 @@ export class ClientConnection {
     else this.beginRelay(false);
   }
   private beginRelay(waited: boolean): void {
-    const side = this.point.entry?.rawSide;
+    const side = this.point.entry?.rawSide();
     if (side === undefined) return this.refuse(503);
     this.stage = Stage.busy;
     new Relay(this.plane, this, side).begin(waited);

@@ -3,13 +3,17 @@ import { Directory, type Listed, type Missed } from './directory.ts';
 import type { Gate } from './gate.ts';
 import { type Limits, widest } from './limits.ts';
 import type { Side } from './side.ts';
+import type { Steering } from './steering.ts';
 import type { ServiceTally } from './tally.ts';
 
 /** One service as some of the requests at an address reach it. */
 export class Target {
   constructor(
     readonly tally: ServiceTally,
+    /** Where requests go if nothing steers them. */
     readonly side: Side,
+    /** What chooses their side instead; null: nothing. */
+    readonly steering: Steering | null,
     /** What stands before it; null for a service that is open, and for testers. */
     readonly gate: Gate | null,
     /** How many octets of the path instances do not get. */
@@ -57,9 +61,9 @@ export class Entry {
     this.limits = widest(new Set(listed.map(({ value }) => value.side.limits)));
   }
 
-  /** The side for a connection of which no request is read. */
-  get rawSide(): Side | undefined {
-    return this.sole?.side;
+  /** The side for the next connection of which no request is read. */
+  rawSide(): Side | undefined {
+    return this.sole?.steering?.steer() ?? this.sole?.side;
   }
 
   /** The target for a request, or the status with which to refuse it. */

@@ -87,8 +87,8 @@ export class Exchange implements ClientUser, UpstreamUser {
     if (entry.redirect !== null && !isForChallenge(bytes, head)) return this.redirect(entry.redirect);
     const target = entry.find(bytes, head);
     if (typeof target === 'number') return client.refuse(target);
-    const { side, gate } = target;
-    const { limits } = side;
+    const { gate, steering } = target;
+    const { limits } = target.side;
     client.tally = target.tally;
     if (gate !== null && gate.stops(client, head, bytes, plane.tick())) return;
     this.requestDone = true;
@@ -112,6 +112,7 @@ export class Exchange implements ClientUser, UpstreamUser {
       this.requestDone = this.requestLeft === 0;
     }
     this.target = target;
+    const side = steering === null ? target.side : steering.steer();
     this.side = side;
     this.startedAt = plane.tick();
     client.until = limits.totalMs === 0 ? 0 : this.startedAt + limits.totalMs;

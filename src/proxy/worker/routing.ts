@@ -15,6 +15,7 @@ import { defaultPolicy } from './instance-care.ts';
 import { type Limits, limitsOf } from './limits.ts';
 import type { Plane } from './plane.ts';
 import { Side } from './side.ts';
+import { Steering } from './steering.ts';
 import { ServiceTally } from './tally.ts';
 
 const noLine = new Uint8Array(0);
@@ -52,6 +53,8 @@ export class Routing {
       };
       sides.push(side.blue, side.green);
       const gate = this.gateOf(route);
+      const steering =
+        route.weights === undefined ? null : new Steering(route.weights, side.blue, side.green);
       const lines = route.tls === undefined ? null : strictTransport(route.tls.hstsSeconds);
       const listen = formatAddress(route.listen);
       const preview = route.preview === null ? null : formatAddress(route.preview);
@@ -81,7 +84,14 @@ export class Routing {
             const line = cut === '' ? noLine : ascii(`X-Forwarded-Prefix: ${cut}\r\n`);
             targets.set(
               key,
-              (target = new Target(tally, side[colour], preview ? null : gate, cut.length, line)),
+              (target = new Target(
+                tally,
+                side[colour],
+                preview ? null : steering,
+                preview ? null : gate,
+                cut.length,
+                line,
+              )),
             );
           }
           listed.push({ host, prefix, value: target });

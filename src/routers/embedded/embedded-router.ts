@@ -3,6 +3,7 @@ import { socketPath } from '../../config/home.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { Applied, Counters, Route } from '../../core/traffic.ts';
 import type { Mode } from '../../core/mode.ts';
+import type { Weights } from '../../core/weights.ts';
 import type { Router } from '../../ports/router.ts';
 import type { Colour } from '../../core/colour.ts';
 import {
@@ -23,7 +24,7 @@ const pathOf = (service: string): string => `/v1/services/${encodeURIComponent(s
 
 /** The router that is our own proxy, told over its admin socket. Each call may be made again after `proxy-absent`. */
 export class EmbeddedRouter implements Router {
-  readonly capabilities = { preview: true, counters: true, inFlight: true };
+  readonly capabilities = { preview: true, counters: true, inFlight: true, weights: true };
   readonly socket: string;
 
   /**
@@ -77,6 +78,15 @@ export class EmbeddedRouter implements Router {
     return askProxy(
       this.socket,
       { method: 'POST', path: `${pathOf(service)}/switch`, body: { to }, timeoutMs: applyMs },
+      Applied,
+    );
+  }
+
+  /** Divides the traffic of a proxy that runs alone between both sides. */
+  divide(service: string, weights: Weights): Promise<Applied> {
+    return askProxy(
+      this.socket,
+      { method: 'POST', path: `${pathOf(service)}/weights`, body: weights, timeoutMs: applyMs },
       Applied,
     );
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CutoverError } from '../../core/errors.ts';
 import { emptySide, type Applied, type Counters, type Route } from '../../core/traffic.ts';
 import type { Colour } from '../../core/colour.ts';
+import { colourAt, cutOf, placeOfTurn } from '../../core/weights.ts';
 import type { Router } from '../../ports/router.ts';
 import {
   emptyTable,
@@ -31,11 +32,12 @@ export interface MemoryRouterOptions {
  * It decides about epochs and addresses by the same code as the proxy.
  */
 export class MemoryRouter implements Router {
-  readonly capabilities = { preview: true, counters: true, inFlight: true };
+  readonly capabilities = { preview: true, counters: true, inFlight: true, weights: true };
   private table: ProxyTable = emptyTable;
   private readonly bootId: string = randomUUID();
   private readonly sides = new Map<string, Pick<Counters, 'blue' | 'green'>>();
   private nextPort: number;
+  private turn = 0;
 
   constructor(private readonly options: MemoryRouterOptions = {}) {
     this.nextPort = options.firstPort ?? 20_000;
@@ -78,14 +80,16 @@ export class MemoryRouter implements Router {
     const route = routeOf(this.table, service);
     if (!route) return null;
     const sides = this.sidesOf(service);
-    const side = sides[route.live];
+    const { weights } = route;
+    const to = weights ? colourAt(placeOfTurn(++this.turn), cutOf(weights)) : route.live;
+    const side = sides[to];
     const counted = {
       ...side,
       requests: side.requests + 1,
       status: { ...side.status, '2xx': side.status['2xx'] + 1 },
     };
-    this.sides.set(service, { ...sides, [route.live]: counted });
-    return route.live;
+    this.sides.set(service, { ...sides, [to]: counted });
+    return to;
   }
 
   private async call<T>(call: RouterMoment['call'], effect: () => T): Promise<T> {
