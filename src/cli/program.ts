@@ -287,6 +287,7 @@ export function makeProgram({ begin, end }: Running): Program {
       'Serve TLS: the certificate with its chain, in PEM; read again when it changes',
     )
     .option('--tls-key <file>', 'Its private key, in PEM')
+    .option('--access-log <file>', 'Write a line of JSON for each request there; - is standard output')
     .option('--admin <socket>', 'Path of the admin socket (default: proxy/admin.sock in the home directory)')
     .option('--workers <n>', 'Worker processes (default: one for each core, at most 8)', whole(1, 64))
     .option('--service <name>', 'Which service of a proxy that has several')

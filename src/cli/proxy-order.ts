@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { formatAddress, parseAddress, type Address } from '../core/address.ts';
 import { type Colour, colours, other } from '../core/colour.ts';
 import { CutoverError } from '../core/errors.ts';
+import { AccessLog, type RouteAccessLog, routeAccessLog } from '../core/access-log.ts';
 import type { Route, RouteTls } from '../core/traffic.ts';
 import { weighted, Weights } from '../core/weights.ts';
 
@@ -17,6 +18,8 @@ export interface ProxyOrder {
   readonly live: Colour | undefined;
   /** Undefined: plain HTTP. */
   readonly tls: RouteTls | undefined;
+  /** Undefined: none. */
+  readonly accessLog: RouteAccessLog | undefined;
 }
 
 const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });
@@ -60,6 +63,16 @@ function tlsOf(cert: string | undefined, key: string | undefined, cwd: string): 
   };
 }
 
+/** The access log in a file relative to `cwd`, or with `-` on standard output, as the spec has it by default; undefined if none is named. */
+function accessLogOf(file: string | undefined, cwd: string): RouteAccessLog | undefined {
+  if (file === undefined) return undefined;
+  if (file === '')
+    throw usage('--access-log: expected a file, found nothing', 'name one, or - for standard output');
+  return routeAccessLog(AccessLog.parse(file === '-' ? { stdout: true } : { file }), (path) =>
+    resolve(cwd, path),
+  );
+}
+
 /** Reads the words of the command line; throws `usage` for what is missing, wrong, or contradicts itself. */
 export function proxyOrder(
   words: {
@@ -69,6 +82,7 @@ export function proxyOrder(
     readonly live?: string;
     readonly tlsCert?: string;
     readonly tlsKey?: string;
+    readonly accessLog?: string;
   },
   cwd: string,
 ): ProxyOrder {
@@ -95,11 +109,20 @@ export function proxyOrder(
       `${formatAddress(loop)} is both what the proxy listens on and an instance behind it`,
       'give the proxy an address of its own',
     );
-  return { listen, ...sides, live, tls: tlsOf(words.tlsCert, words.tlsKey, cwd) };
+  return {
+    listen,
+    ...sides,
+    live,
+    tls: tlsOf(words.tlsCert, words.tlsKey, cwd),
+    accessLog: accessLogOf(words.accessLog, cwd),
+  };
 }
 
 /** The route for an order, beside what was in force in this home before. */
-export function orderedRoute({ listen, blue, green, live, tls }: ProxyOrder, former: Route | null): Route {
+export function orderedRoute(
+  { listen, blue, green, live, tls, accessLog }: ProxyOrder,
+  former: Route | null,
+): Route {
   const sides = { blue, green };
   const first: Colour = blue.length > 0 ? 'blue' : 'green';
   const kept = former && sides[former.live].length > 0 ? former.live : first;
@@ -115,6 +138,7 @@ export function orderedRoute({ listen, blue, green, live, tls }: ProxyOrder, for
     preview: null,
     previewHost: null,
     ...(tls && { tls }),
+    ...(accessLog && { accessLog }),
     blue: side(1, blue),
     green: side(2, green),
     ...(live === undefined &&

@@ -1,7 +1,7 @@
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { mkdirSync } from 'node:fs';
 import { ProxyFixture, routeTo, startOrigin } from '../../test/fixtures/proxy.ts';
-import { emptySide, type Counters } from '../core/traffic.ts';
+import { emptySide, nothingTold, type Counters } from '../core/traffic.ts';
 import type { TopReading } from './render/top.ts';
 import { FakeController } from './testing/fake-controller.ts';
 import { cliOnTerminal, runCli } from './testing/run-cli.ts';
@@ -16,6 +16,7 @@ const counters = (at: number, requests: number): Counters => ({
   blue: { ...emptySide(), requests },
   green: emptySide(),
   refused: {},
+  told: nothingTold,
 });
 const view = (at: number, requests: number) => ({
   json: { service: 'shop', live: 'blue', counters: counters(at, requests) },

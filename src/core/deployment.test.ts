@@ -11,7 +11,7 @@ import { current, fold, newService, releaseOf, type Service } from './service.ts
 import { blueGreen } from './strategies/blue-green.ts';
 import { nextRetirement, retire } from './strategies/retire.ts';
 import { rollback, switchTo } from './strategies/to-side.ts';
-import { emptySide, type Route } from './traffic.ts';
+import { emptySide, nothingTold, type Route } from './traffic.ts';
 
 /** What happens at a point of the walk: nothing, the controller dies, what is being done fails, or somebody aborts. */
 type Fate = 'go' | 'crash' | 'fail' | 'abort';
@@ -96,7 +96,14 @@ class World {
   private switch(deployment: number, from: Colour | null, to: Colour): ServiceEvent[] {
     if (this.up[to] === null) throw new Failure();
     const epoch = this.publish(to);
-    const counters = { bootId: 'boot', at: 0, blue: emptySide(), green: emptySide(), refused: {} };
+    const counters = {
+      bootId: 'boot',
+      at: 0,
+      blue: emptySide(),
+      green: emptySide(),
+      refused: {},
+      told: nothingTold,
+    };
     return [
       { type: 'traffic-measured', deployment, moment: 'switch', counters },
       { type: 'traffic-switched', deployment, epoch, from, to, switchMs: 1, holdMs: 1, held: 0 },

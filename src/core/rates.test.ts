@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { bucketOf } from './latency.ts';
 import { ratesBetween } from './rates.ts';
-import { emptySide, type Counters } from './traffic.ts';
+import { emptySide, nothingTold, type Counters } from './traffic.ts';
 
 const reading = (at: number, blue: Partial<Counters['blue']> = {}, bootId = 'one'): Counters => ({
   bootId,
@@ -9,6 +9,7 @@ const reading = (at: number, blue: Partial<Counters['blue']> = {}, bootId = 'one
   blue: { ...emptySide(), ...blue },
   green: emptySide(),
   refused: blue.requests ? { '400': 3 } : { '400': 1 },
+  told: nothingTold,
 });
 
 test('rates are what came between two readings, by the time between them', () => {

@@ -1,3 +1,4 @@
+import { routeAccessLog } from './access-log.ts';
 import type { Address } from './address.ts';
 import type { Colour } from './colour.ts';
 import { ready } from './environment.ts';
@@ -29,19 +30,8 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
   const number = service.environments[live].release;
   const release = number === null ? undefined : releaseOf(service, number);
   if (!release) throw new Error(`${live} holds no release`);
-  const {
-    listen,
-    preview,
-    previewHost,
-    tls,
-    protocol,
-    limits,
-    instances,
-    requestId,
-    traceContext,
-    hosts,
-    paths,
-  } = release.spec.router;
+  const { listen, preview, previewHost, tls, protocol, limits, instances, accessLog, hosts, paths } =
+    release.spec.router;
   return {
     service: service.name,
     epoch,
@@ -53,7 +43,10 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
     ...(tls === undefined ? {} : { tls: tlsOf(tls, release.base) }),
     blue: side('blue'),
     green: side('green'),
-    ...(requestId || traceContext ? { tracing: { requestId, traceContext } } : {}),
+    ...tracingOf(release.spec.router, release.base),
+    ...(accessLog === undefined
+      ? {}
+      : { accessLog: routeAccessLog(accessLog, (path) => absolute(release.base, path)) }),
     protocol,
     limits,
     instancePolicy: instancePolicyOf(instances, healthOf(release.spec, routedLayer(release.spec))),
@@ -62,17 +55,41 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
   };
 }
 
+/** A path of a spec that does not depend on where a program runs. */
+const absolute = (base: string, path: string): string => (path.startsWith('/') ? path : `${base}/${path}`);
+
+function tracingOf(
+  { requestId, traceContext, tracing }: Spec['router'],
+  base: string,
+): Pick<Route, 'tracing'> {
+  const otlp = tracing?.otlp;
+  if (!requestId && !traceContext && !otlp) return {};
+  return {
+    tracing: {
+      requestId,
+      // Without one, the spans of what is behind would not be found together with ours.
+      traceContext: traceContext || otlp !== undefined,
+      ...(otlp && {
+        otlp: {
+          ...otlp,
+          headersFile: otlp.headersFile === undefined ? null : absolute(base, otlp.headersFile),
+        },
+      }),
+    },
+  };
+}
+
 function tlsOf(tls: NonNullable<Spec['router']['tls']>, base: string): RouteTls {
-  const absolute = (path: string): string => (path.startsWith('/') ? path : `${base}/${path}`);
+  const from = (path: string): string => absolute(base, path);
   return {
     certificates: tls.certificates.map(({ cert, key, hosts }) => ({
-      cert: absolute(cert),
-      key: absolute(key),
+      cert: from(cert),
+      key: from(key),
       hosts,
     })),
     redirect: tls.redirect ?? null,
     hstsSeconds: Math.round((tls.hsts ?? 0) / 1000),
-    clientCa: tls.clientCa === undefined ? null : absolute(tls.clientCa),
+    clientCa: tls.clientCa === undefined ? null : from(tls.clientCa),
     clientAuth: tls.clientAuth,
   };
 }
@@ -102,6 +119,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
     listener(found.preview, expected.preview) &&
     found.previewHost === expected.previewHost &&
     sameTracing(found.tracing, expected.tracing) &&
+    JSON.stringify(found.accessLog) === JSON.stringify(expected.accessLog) &&
     settings(found.tls) === settings(expected.tls) &&
     listener(found.tls?.redirect ?? null, expected.tls?.redirect ?? null) &&
     rules(found) === rules(expected) &&

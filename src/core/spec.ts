@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { AccessLog } from './access-log.ts';
 import { AddressText } from './address.ts';
 import { HostPattern, PathRule } from './claim.ts';
 import { Duration } from './duration.ts';
 import { InstanceRules } from './instance-policy.ts';
 import { Limits } from './limits.ts';
+import { Otlp } from './tracing.ts';
 
 const nameError = {
   error:
@@ -270,6 +272,15 @@ export const Spec = z
           .describe(
             'Sees to it that each request has a valid `traceparent` (W3C Trace Context): the one that it came with, else a new one.',
           ),
+        tracing: z
+          .strictObject({
+            otlp: Otlp.optional().describe('Where the spans of requests are sent. Default: none are made.'),
+          })
+          .optional()
+          .describe('Spans for OpenTelemetry. See docs/tracing.md.'),
+        accessLog: AccessLog.optional().describe(
+          'A line for each request. Default: none. See docs/access-log.md.',
+        ),
         hosts: z
           .array(HostPattern)
           .max(20_000)

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RouteAccessLog } from './access-log.ts';
 import { Address } from './address.ts';
 import { HostPattern, PathRule } from './claim.ts';
 import { Colour } from './colour.ts';
@@ -55,6 +56,8 @@ export const Route = z.object({
   instancePolicy: InstancePolicy.optional(),
   /** What is added to requests to follow them; absent: nothing. */
   tracing: RouteTracing.optional(),
+  /** Where a line of each request is written; absent: nowhere. */
+  accessLog: RouteAccessLog.optional(),
   /** Which hosts of `listen` are this service's; absent: any. */
   hosts: z.array(HostPattern).max(20_000).optional(),
   /** Which paths of these hosts; absent: all. */
@@ -110,6 +113,24 @@ export const SideCounters = z.object({
 });
 export type SideCounters = z.infer<typeof SideCounters>;
 
+/** What was told of requests one by one, and what was dropped because it could not be told in time. Every number only grows. */
+export const ToldCounters = z.object({
+  lines: z.number(),
+  linesDropped: z.number(),
+  spans: z.number(),
+  spansDropped: z.number(),
+});
+export type ToldCounters = z.infer<typeof ToldCounters>;
+
+export const nothingTold: ToldCounters = { lines: 0, linesDropped: 0, spans: 0, spansDropped: 0 };
+
+export const combineTold = (a: ToldCounters, b: ToldCounters): ToldCounters => ({
+  lines: a.lines + b.lines,
+  linesDropped: a.linesDropped + b.linesDropped,
+  spans: a.spans + b.spans,
+  spansDropped: a.spansDropped + b.spansDropped,
+});
+
 /** Counters of one service. Two of them can be compared only if `bootId` is the same. */
 export const Counters = z.object({
   bootId: z.string(),
@@ -118,6 +139,8 @@ export const Counters = z.object({
   green: SideCounters,
   /** Requests answered by the router itself because they were wrong, by status; `connections`: closed for too many of one address. */
   refused: perCause,
+  /** Of the access log, and of the spans that are sent to a collector. */
+  told: ToldCounters.default(nothingTold),
 });
 export type Counters = z.infer<typeof Counters>;
 

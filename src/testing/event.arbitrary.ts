@@ -4,7 +4,7 @@ import { errorTable, type ErrorCode } from '../core/errors.ts';
 import type { ServiceEvent } from '../core/event.ts';
 import type { Placement } from '../core/placement.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
-import { emptySide, type Counters } from '../core/traffic.ts';
+import { emptySide, nothingTold, type Counters } from '../core/traffic.ts';
 
 /** A spec as a user writes it, the smallest there is. */
 export const smallSpec = {
@@ -34,6 +34,7 @@ const counters: fc.Arbitrary<Counters> = fc
     blue: { ...emptySide(), requests, latency: [[3, requests]] },
     green: emptySide(),
     refused: {},
+    told: nothingTold,
   }));
 
 const planned: fc.Arbitrary<PlannedStep> = fc.oneof(

@@ -24,6 +24,7 @@ export interface ProxyOptions {
   readonly live?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly accessLog?: string;
   readonly admin?: string;
   readonly workers?: number;
   readonly service?: string;
@@ -40,9 +41,9 @@ export async function proxy(
   options: ProxyOptions,
 ): Promise<number> {
   if (action === undefined) return serve(invocation, options);
-  const stray = (['listen', 'blue', 'green', 'live', 'tlsCert', 'tlsKey', 'workers'] as const).find(
-    (each) => options[each] !== undefined,
-  );
+  const stray = (
+    ['listen', 'blue', 'green', 'live', 'tlsCert', 'tlsKey', 'accessLog', 'workers'] as const
+  ).find((each) => options[each] !== undefined);
   if (stray !== undefined)
     throw usage(
       `cutover proxy ${action}: --${stray.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)} is for starting a proxy`,

@@ -62,6 +62,27 @@ export function isRequestId(bytes: Uint8Array, from: number, to: number): boolea
   return true;
 }
 
+/** What is said of a request of which spans are made: our own span is the parent of what the instance does. */
+export interface SpanContext {
+  /** 32 hexadecimal digits. */
+  readonly trace: string;
+  /** 16 of them, of the span around what the instance does. */
+  readonly client: string;
+  /** What came with it, which keeps its `tracestate`; null: the trace begins here. */
+  readonly parent: string | null;
+}
+
+const textAt = (bytes: Uint8Array, from: number, to: number): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1');
+
+/** So many random hexadecimal digits, not all zero: to tell requests apart, not to be secret. */
+export function randomHex(count: number): string {
+  const digits = new Uint8Array(count);
+  writeRandomHex(digits, 0, count);
+  digits[0] = 49;
+  return textAt(digits, 0, count);
+}
+
 /** Where a value stands in the head of a request; `from` is -1 if there is none that is passed on. */
 interface Place {
   from: number;
@@ -78,11 +99,29 @@ export class TraceFields {
   private readonly id: Place = { from: -1, to: -1 };
   private readonly parent: Place = { from: -1, to: -1 };
 
+  /** Null unless spans are made of this request. */
+  private span: SpanContext | null = null;
+
   /** Makes what may be needed for a new request. */
-  begin(): void {
+  begin(span: SpanContext | null): void {
+    this.span = span;
     writeRandomHex(this.made, 0, 48);
     // A trace id or a parent of zeroes alone is invalid.
     this.made[0] = this.made[32] = 49;
+    if (span === null) return;
+    for (let i = 0; i < 32; i++) this.made[i] = span.trace.charCodeAt(i);
+    for (let i = 0; i < 16; i++) this.made[32 + i] = span.client.charCodeAt(i);
+  }
+
+  /** The id that the instance gets, after `read` of this request. */
+  requestId(bytes: Uint8Array): string {
+    const { id, made } = this;
+    return id.from === -1 ? textAt(made, 0, 32) : textAt(bytes, id.from, id.to);
+  }
+  /** The trace that the instance hears of, after `read` of this request. */
+  traceId(bytes: Uint8Array): string {
+    const { parent, made } = this;
+    return parent.from === -1 ? textAt(made, 0, 32) : textAt(bytes, parent.from + 3, parent.from + 35);
   }
 
   /** Looks at a head that was read, and cuts from it what is malformed, repeated, or belongs to a trace that is not passed on. */
@@ -108,13 +147,16 @@ export class TraceFields {
       line = next;
     }
     if (!traceContext) return;
-    if (parents === 1 && parent.from !== -1 && isTraceparent(bytes, parent.from, parent.to)) return;
+    const { span } = this;
+    const valid = parents === 1 && parent.from !== -1 && isTraceparent(bytes, parent.from, parent.to);
+    if (valid && span === null) return;
     parent.from = -1;
+    const keepsState = valid && span !== null && span.parent !== null;
     // A state says nothing without its trace (§3.3.1.1), and of two traces none is known to be ours.
     for (let line = head.fieldsFrom; line < head.end - 2;) {
       const next = bytes.indexOf(LF, line) + 1;
       if (bytes[line + 11] === COLON && isName(bytes, line, names.traceparent)) head.cuts.insert(line, next);
-      else if (bytes[line + 10] === COLON && isName(bytes, line, names.tracestate))
+      else if (!keepsState && bytes[line + 10] === COLON && isName(bytes, line, names.tracestate))
         head.cuts.insert(line, next);
       line = next;
     }
@@ -136,10 +178,11 @@ export class TraceFields {
       at = copy(made, 0, 32, target, at);
       target[at++] = DASH;
       at = copy(made, 32, 48, target, at);
-      // Flags: not sampled, and the trace id is random (Level 2, §3.2.2.5.2).
+      // Flags: whether it is sampled, and that a trace id of ours is random (Level 2, §3.2.2.5.2).
+      const { span } = this;
       target[at++] = DASH;
       target[at++] = 48;
-      target[at++] = 50;
+      target[at++] = span === null ? 50 : span.parent === null ? 51 : 49;
       at = endLine(target, at);
     }
     return endLine(target, at);

@@ -24,6 +24,7 @@ import { Fleet } from './fleet.ts';
 import { InstanceChecks } from './instance-checks.ts';
 import { lockKeeper } from './keeper-lock.ts';
 import { isAlive, type ProcessIdentity } from './process-identity.ts';
+import { examineAccessLog, LogRotation } from './log-rotation.ts';
 import { ListenerSet } from './listener-set.ts';
 import { rehearseChange } from './rehearsal.ts';
 import { RosterFile } from './roster.ts';
@@ -75,6 +76,7 @@ export class Keeper {
   /** Workers of the program before this one, until they have ended. */
   private orphans: readonly ProcessIdentity[] = [];
   private readonly certificates: CertificateWatch;
+  private readonly rotation: LogRotation;
   /** Addresses of the table that could not be bound, with the reason. */
   private readonly unbound = new Map<string, { readonly address: Address; readonly reason: string }>();
 
@@ -91,6 +93,7 @@ export class Keeper {
   ) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.certificates = new CertificateWatch(options.log);
+    this.rotation = new LogRotation(options.log);
     this.stopped = promise;
     this.resolveStopped = resolve;
   }
@@ -181,6 +184,7 @@ export class Keeper {
       const before = this.listeners.all();
       try {
         if (asked.tls) examineCertificates(asked.service, asked.tls);
+        await examineAccessLog(asked);
         const next = withRoute(this.inForce, await this.opened(asked));
         if (!next) throw new Error('a route that differed is the same with its ports settled');
         const { holdMs, held, counters } = await this.put(next, route.service);
@@ -383,6 +387,7 @@ export class Keeper {
     // After an upgrade the former workers are still children of this process.
     this.orphans = this.orphans.filter(({ pid }) => !reap(pid));
     this.certificates.look(this.inForce.routes);
+    this.rotation.look(this.inForce.routes);
     if (!this.unbound.size) return;
     this.turns
       .run(() => this.bindAgain())

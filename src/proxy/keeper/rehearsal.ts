@@ -1,4 +1,4 @@
-import { Applied, emptySide, Route } from '../../core/traffic.ts';
+import { Applied, emptySide, nothingTold, Route } from '../../core/traffic.ts';
 import { parseTable, renderTable } from '../table/table-file.ts';
 import { emptyTable, withRoute, type ProxyTable } from '../table/table.ts';
 import type { WorkerHandle } from './worker-handle.ts';
@@ -31,7 +31,7 @@ export function rehearseChange(): void {
       changed: true,
       holdMs: 0,
       held: 0,
-      counters: { bootId: '', at: 0, blue: emptySide(), green: emptySide(), refused: {} },
+      counters: { bootId: '', at: 0, blue: emptySide(), green: emptySide(), refused: {}, told: nothingTold },
     });
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { emptySide } from '../../core/traffic.ts';
+import { emptySide, nothingTold } from '../../core/traffic.ts';
 import type { WorkerCounters } from './messages.ts';
 import { restartDelayMs } from './fleet.ts';
 import { Totals } from './totals.ts';
@@ -10,6 +10,7 @@ const counted = (requests: number, inFlight: number): WorkerCounters => ({
     blue: { ...emptySide(), requests, inFlight, latency: [[3, requests]] },
     green: emptySide(),
     refused: { '400': 1 },
+    told: { lines: 3, linesDropped: 1, spans: 2, spansDropped: 4 },
   },
 });
 
@@ -21,6 +22,7 @@ test('a total over workers that are here and gone only grows, and what a dead on
     at: 10,
     blue: { requests: 12, inFlight: 3, latency: [[3, 12]] },
     refused: { '400': 2 },
+    told: { lines: 6, linesDropped: 2, spans: 4, spansDropped: 8 },
   });
   totals.retire(counted(5, 2));
   const after = totals.of('shop', [counted(7, 1)], 'boot', 11);
@@ -34,6 +36,7 @@ test('a service that nobody counted has zeros', () => {
     blue: emptySide(),
     green: emptySide(),
     refused: {},
+    told: nothingTold,
   });
 });
 

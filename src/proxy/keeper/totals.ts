@@ -1,9 +1,22 @@
-import { combineSides, emptySide, type Counters, type SideCounters } from '../../core/traffic.ts';
+import {
+  combineSides,
+  combineTold,
+  emptySide,
+  nothingTold,
+  type Counters,
+  type SideCounters,
+} from '../../core/traffic.ts';
 import type { WorkerCounters } from './messages.ts';
 
 type ServiceCounters = WorkerCounters[string];
 
-const emptyCounters = (): ServiceCounters => ({ at: 0, blue: emptySide(), green: emptySide(), refused: {} });
+const emptyCounters = (): ServiceCounters => ({
+  at: 0,
+  blue: emptySide(),
+  green: emptySide(),
+  refused: {},
+  told: nothingTold,
+});
 
 function both(a: ServiceCounters, b: ServiceCounters): ServiceCounters {
   const refused: Record<string, number> = { ...a.refused };
@@ -13,6 +26,7 @@ function both(a: ServiceCounters, b: ServiceCounters): ServiceCounters {
     blue: combineSides(a.blue, b.blue, 1),
     green: combineSides(a.green, b.green, 1),
     refused,
+    told: combineTold(a.told, b.told),
   };
 }
 

@@ -1,7 +1,9 @@
 import type { Socket } from 'bun';
 import { clientAddress, type ForwardedLines } from '../http1/forwarded.ts';
 import { LF } from '../http1/octets.ts';
-import { parseRequestHead } from '../http1/request-head.ts';
+import { parseRequestHead, type RequestHead } from '../http1/request-head.ts';
+import type { Account, AccountCause, AccountClient } from '../record/account.ts';
+import type { Recorder } from '../record/recorder.ts';
 import { type AnswerStatus, answer, isAnswerStatus } from './answer.ts';
 import { Exchange } from './exchange.ts';
 import { Outlet } from './outlet.ts';
@@ -49,6 +51,14 @@ const Stage = {
 } as const;
 type Stage = (typeof Stage)[keyof typeof Stage];
 
+const nothing = new Uint8Array(0);
+
+/** Such as `TLSv1.3`; null if the handshake is not over. */
+function tlsVersionOf(socket: Socket<ClientConnection>): string | null {
+  const version: unknown = socket.getTLSVersion();
+  return typeof version === 'string' && version.startsWith('TLS') ? version : null;
+}
+
 /** One connection of a client: reads heads, holds what came ahead of its turn, and ends in order. */
 export class ClientConnection {
   /** Bytes that nobody has used yet: `bytes[from, to)`. */
@@ -72,6 +82,12 @@ export class ClientConnection {
   private paused = false;
   private reading = false;
   private headBegun = false;
+  /** When the first part of a head came that was not whole; of use while `headBegun`. */
+  private headSince = 0;
+  /** When the request began to wait that is held, or was before it began. */
+  private heldSince = 0;
+  /** Made when something is told of its requests. */
+  private teller: AccountClient | null = null;
   private shut = false;
   /** No request is read from it: it goes to an instance as it is. */
   private raw = false;
@@ -115,9 +131,59 @@ export class ClientConnection {
   }
   private beginRelay(waited: boolean): void {
     const side = this.point.entry?.rawSide();
-    if (side === undefined) return this.refuse(503);
+    if (side === undefined) return this.refuse(503, 'nothing is served here');
     this.stage = Stage.busy;
     new Relay(this.plane, this, side).begin(waited);
+  }
+
+  /** The account of a request that begins; `head` null: of this connection as a whole. */
+  openAccount(
+    recorder: Recorder,
+    bytes: Uint8Array,
+    head: RequestHead | null,
+    now: number,
+    waited: boolean,
+  ): Account {
+    const read = waited ? this.heldSince : now;
+    return recorder.open(
+      this.accountClient,
+      bytes,
+      head,
+      now,
+      this.headBegun ? read - this.headSince : 0,
+      waited ? now - this.heldSince : -1,
+    );
+  }
+  private get accountClient(): AccountClient {
+    return (this.teller ??= {
+      address: clientAddress(this.socket.remoteAddress),
+      tls: this.point.secure ? tlsVersionOf(this.socket) : null,
+    });
+  }
+  /** Tells of a request that goes to no instance. */
+  private account(
+    status: number,
+    cause: AccountCause | null,
+    detail: string,
+    tally: ServiceTally | null,
+  ): void {
+    const recorder = this.point.entry?.recorderOf(tally) ?? null;
+    if (recorder === null) return;
+    const now = this.plane.tick();
+    const held = this.stage === Stage.held;
+    const { bytes, from, to } = this;
+    recorder.refused({
+      client: this.accountClient,
+      known: tally !== null,
+      bytes: bytes ?? nothing,
+      from,
+      to,
+      status,
+      cause,
+      detail,
+      headMs: this.headBegun ? (held ? this.heldSince : now) - this.headSince : 0,
+      heldMs: held ? now - this.heldSince : -1,
+    });
   }
 
   get isOpen(): boolean {
@@ -187,20 +253,25 @@ export class ClientConnection {
     const bytes = answer(status, close, body);
     this.write(bytes, 0, bytes.length, true);
   }
-  /** Answers a request that is wrong, and closes: where the next one would begin is not known. */
-  refuse(status: number): void {
+  /**
+   * Answers a request that is wrong, and closes: where the next one would begin is not known. `why` is what is told of it; null if it
+   * has been told of.
+   */
+  refuse(status: number, why: string | null = ''): void {
     if (this.stage === Stage.closed || this.stage === Stage.closing) return;
     const known =
       this.stage === Stage.busy || (this.stage === Stage.held && this.queue !== this.plane.waiting);
     const tally = known ? this.tally : this.point.entry?.tally;
     tally?.refused(status);
+    if (why !== null) this.account(status, 'refused', why, tally ?? null);
     this.leaveQueue();
     if (this.raw) return this.terminate();
     this.answer(isAnswerStatus(status) ? status : 400, true, true);
     this.finish(true);
   }
   /** Sends a whole answer of one's own making as the last one. */
-  conclude(bytes: Uint8Array): void {
+  conclude(bytes: Uint8Array, status: number): void {
+    this.account(status, null, 'answered by the proxy', this.tally);
     this.write(bytes, 0, bytes.length, true);
     this.finish(true);
   }
@@ -291,11 +362,11 @@ export class ClientConnection {
         return;
       case Stage.reading:
         // One that has sent nothing gets no answer: it would be taken for the response to the request it is sending now.
-        if (this.from < this.to) this.refuse(408);
+        if (this.from < this.to) this.refuse(408, 'the head took too long');
         else this.close();
         return;
       case Stage.held:
-        this.refuse(503);
+        this.refuse(503, 'held for too long');
         return;
       case Stage.closing:
         this.terminate();
@@ -308,13 +379,14 @@ export class ClientConnection {
   /** The drain has reached its end. */
   cut(): void {
     if (this.stage === Stage.busy) this.user.onCut();
-    else if (this.stage === Stage.held) this.refuse(503);
+    else if (this.stage === Stage.held) this.refuse(503, 'held until the end of a drain');
     else this.terminate();
   }
 
   /** The request that was about to begin waits, not longer than `until`. That the client leaves is still seen. */
   holdUntil(until: number, queue: Set<ClientConnection>): void {
     this.stage = Stage.held;
+    this.heldSince = this.plane.coarse;
     this.deadline = until;
     this.waitIn(queue);
   }
@@ -325,6 +397,7 @@ export class ClientConnection {
   /** Answers the request that was about to begin, and ends the connection: its body is not waited for. */
   turnAway(answer: Uint8Array): void {
     this.tally?.refused(503);
+    this.account(503, 'refused', 'the service is not open', this.tally);
     this.write(answer, 0, answer.length, true);
     this.finish(true);
   }
@@ -357,16 +430,17 @@ export class ClientConnection {
       if (read === 0) {
         if (!this.headBegun) {
           this.headBegun = true;
-          this.deadline = plane.tick() + this.point.limits.headMs;
+          this.headSince = plane.tick();
+          this.deadline = this.headSince + this.point.limits.headMs;
         }
         break;
       }
-      if (read < 0) this.refuse(-read);
+      if (read < 0) this.refuse(-read, plane.requestHead.why);
       else if (plane.holding) this.hold();
       else {
         this.stage = Stage.busy;
-        this.headBegun = false;
         this.exchange.begin(waited);
+        this.headBegun = false;
         waited = false;
       }
     }
@@ -377,10 +451,11 @@ export class ClientConnection {
   private hold(): void {
     const { plane } = this;
     if (plane.waiting.size >= this.point.limits.held) {
-      this.refuse(503);
+      this.refuse(503, 'too many requests are held');
       return;
     }
     this.stage = Stage.held;
+    this.heldSince = plane.coarse;
     this.deadline = 0;
     this.pause();
     this.waitIn(plane.waiting);

@@ -3,6 +3,7 @@ import { formatAddress } from '../../core/address.ts';
 import type { Colour } from '../../core/colour.ts';
 import type { Counters } from '../../core/traffic.ts';
 import type { DataPlane, Listener, Table } from '../data-plane.ts';
+import { Recorders } from '../record/recorders.ts';
 import { ascii } from '../http1/octets.ts';
 import type { ClientConnection, ListeningPoint } from './client-connection.ts';
 import { handlersOf } from './client-handlers.ts';
@@ -18,6 +19,8 @@ export interface DataPlaneOptions {
   readonly now?: () => number;
   /** Milliseconds since 1970, for `Counters.at`. Default: `Date.now`. */
   readonly wallNow?: () => number;
+  /** Told of trouble with what is written and sent about requests. Default: a line on stderr. */
+  readonly onTrouble?: (line: string) => void;
   /** Told of an exception inside a handler: a defect. The connection it happened on is closed. Default: a line on stderr. */
   readonly onDefect?: (error: unknown) => void;
 }
@@ -45,7 +48,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
   const plane = new Plane(limits, options.now ?? (() => performance.now()), defect, () => {
     if (plane.draining) settle();
   });
-  const routing = new Routing(plane);
+  const recorders = new Recorders(options.onTrouble ?? ((line) => process.stderr.write(`proxy: ${line}\n`)));
+  const routing = new Routing(plane, recorders);
   const points: ListeningPoint[] = [];
   const sockets: Pick<SocketListener, 'stop'>[] = [];
   const secure: SecureListener[] = [];
@@ -60,7 +64,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
   function settle(): void {
     clearInterval(sweeper);
     for (const upstream of plane.upstreams) upstream.destroy();
-    drained.resolve();
+    // What was told of the last requests is on its way before the process may end.
+    void recorders.close().then(drained.resolve, drained.reject);
   }
 
   return {

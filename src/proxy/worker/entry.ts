@@ -1,4 +1,5 @@
 import type { RequestHead } from '../http1/request-head.ts';
+import type { Recorder } from '../record/recorder.ts';
 import { Directory, type Listed, type Missed } from './directory.ts';
 import type { Gate } from './gate.ts';
 import { type Limits, widest } from './limits.ts';
@@ -49,6 +50,8 @@ export class Entry {
   readonly lines: Uint8Array | null;
   readonly redirect: number | null;
   readonly raw: boolean;
+  /** Who tells of requests that go to no side, by service; null: none of the services tells of any. */
+  private readonly recorders: ReadonlyMap<ServiceTally, Recorder> | null;
 
   constructor(listed: readonly Listed<Target>[], { raw, lines, redirect }: Manner) {
     this.raw = raw;
@@ -58,12 +61,27 @@ export class Entry {
     this.sole = this.directory.sole;
     const tallies = new Set(listed.map(({ value }) => value.tally));
     this.tally = tallies.size === 1 ? listed[0]!.value.tally : null;
+    const recorders = new Map(
+      listed.flatMap(({ value: { tally, side } }): [ServiceTally, Recorder][] =>
+        side.recorder === null ? [] : [[tally, side.recorder]],
+      ),
+    );
+    this.recorders = recorders.size === 0 ? null : recorders;
     this.limits = widest(new Set(listed.map(({ value }) => value.side.limits)));
   }
 
   /** The side for the next connection of which no request is read. */
   rawSide(): Side | undefined {
     return this.sole?.steering?.steer() ?? this.sole?.side;
+  }
+
+  /** Who tells of a request that is refused; of one whose service is not known (`tally` null) the first that tells of any. */
+  recorderOf(tally: ServiceTally | null): Recorder | null {
+    const { recorders } = this;
+    if (recorders === null) return null;
+    if (tally !== null) return recorders.get(tally) ?? null;
+    for (const recorder of recorders.values()) return recorder;
+    return null;
   }
 
   /** The target for a request, or the status with which to refuse it. */

@@ -6,6 +6,7 @@ import { Framing, parseResponseHead } from '../http1/response-head.ts';
 import { Persistence, writeRequestHead, writeResponseHead } from '../http1/rewrite.ts';
 import { isForChallenge, redirectTo } from '../tls/redirect.ts';
 import { TraceFields } from '../http1/trace-fields.ts';
+import type { Account, AccountCause } from '../record/account.ts';
 import type { AnswerStatus } from './answer.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { Target } from './entry.ts';
@@ -31,6 +32,8 @@ export class Exchange implements ClientUser, UpstreamUser {
   private side: Side | null = null;
   private pool: InstancePool | null = null;
   private upstream: UpstreamConnection | null = null;
+  /** Null unless its service logs or traces: all that is told of it passes through this one field. */
+  private account: Account | null = null;
   private startedAt = 0;
   private takenBefore = 0;
 
@@ -83,10 +86,10 @@ export class Exchange implements ClientUser, UpstreamUser {
     let end = head.end;
     const entry = client.point.entry;
     client.tally = entry?.tally ?? null;
-    if (entry === undefined) return client.refuse(503);
+    if (entry === undefined) return client.refuse(503, 'nothing is served here');
     if (entry.redirect !== null && !isForChallenge(bytes, head)) return this.redirect(entry.redirect);
     const target = entry.find(bytes, head);
-    if (typeof target === 'number') return client.refuse(target);
+    if (typeof target === 'number') return client.refuse(target, 'no service is for this host and path');
     const { gate, steering } = target;
     const { limits } = target.side;
     client.tally = target.tally;
@@ -97,13 +100,13 @@ export class Exchange implements ClientUser, UpstreamUser {
       const chunks = (this.requestChunks ??= new ChunkedBody());
       chunks.reset();
       end = chunks.feed(bytes, end, client.to);
-      if (end < 0) return client.refuse(400);
-      if (end - head.end > limits.bodyBytes) return client.refuse(413);
+      if (end < 0) return client.refuse(400, 'chunked body malformed');
+      if (end - head.end > limits.bodyBytes) return client.refuse(413, 'body too long');
       this.bodyLeft = limits.bodyBytes - (end - head.end);
       this.requestFraming = Framing.chunked;
       this.requestDone = chunks.done;
     } else if (head.contentLength > 0) {
-      if (head.contentLength > limits.bodyBytes) return client.refuse(413);
+      if (head.contentLength > limits.bodyBytes) return client.refuse(413, 'body too long');
       this.bodyLeft = Infinity;
       const here = Math.min(client.to - end, head.contentLength);
       end += here;
@@ -123,7 +126,11 @@ export class Exchange implements ClientUser, UpstreamUser {
     this.request = bytes;
     this.requestFrom = head.start;
     this.requestTo = end;
-    if (side.tracing !== null) (this.trace ??= new TraceFields()).begin();
+    if (side.recorder !== null) {
+      this.account = client.openAccount(side.recorder, bytes, head, this.startedAt, waited);
+      this.account.bytesIn = end - client.from;
+    }
+    if (side.tracing !== null) (this.trace ??= new TraceFields()).begin(this.account?.spans ?? null);
     this.repeated = false;
     this.tried = null;
     this.responseBegun = this.headSent = this.responseDone = false;
@@ -140,8 +147,8 @@ export class Exchange implements ClientUser, UpstreamUser {
   private redirect(port: number): void {
     const { client, plane } = this;
     const answer = redirectTo(client.bytes!, plane.requestHead, port);
-    if (answer === null) client.refuse(400);
-    else client.conclude(answer);
+    if (answer === null) client.refuse(400, 'no host to redirect to');
+    else client.conclude(answer, 308);
   }
 
   /** Sends the request to an instance, over an idle connection if `reuse` allows and there is one. `headRead`: the plane's head is still its own. */
@@ -151,6 +158,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     if (pool === undefined) return this.fail('no-instance', 503);
     this.pool = pool;
     pool.inFlight++;
+    if (this.account !== null) this.account.asked(pool.address, plane.tick());
     const idle = reuse ? pool.take(!isIdempotent(this.method)) : undefined;
     if (idle === undefined) {
       this.client.deadline = plane.coarse + side!.limits.connectMs;
@@ -175,7 +183,14 @@ export class Exchange implements ClientUser, UpstreamUser {
         : client.forwarded.for(request, head.hostFrom, head.hostTo);
     const { scratch } = plane;
     const { tracing } = side!;
-    if (tracing !== null) this.trace!.read(request, head, tracing.requestId, tracing.traceContext);
+    if (tracing !== null) {
+      const trace = this.trace!;
+      trace.read(request, head, tracing.requestId, tracing.traceContext);
+      if (this.account !== null) {
+        if (tracing.requestId) this.account.requestId = trace.requestId(request);
+        if (tracing.traceContext) this.account.traceId = trace.traceId(request);
+      }
+    }
     const { strip, prefixLine } = this.target!;
     // An empty target is written as the root; a query that is left alone gets one, too.
     if (strip > 0) head.targetFrom += strip;
@@ -227,6 +242,7 @@ export class Exchange implements ClientUser, UpstreamUser {
       this.requestDone = chunks.done;
     }
     this.side!.tally.bytesIn += end - from;
+    if (this.account !== null) this.account.bytesIn += end - from;
     const flowing = upstream.write(bytes, from, end, true);
     // Once the response has begun the two talk to each other, as slowly as they like.
     if (!this.requestDone)
@@ -297,8 +313,8 @@ export class Exchange implements ClientUser, UpstreamUser {
       client.terminate();
     } else if (this.upstream !== null && !this.upstream.isOpen) this.onUpstreamRefused(504);
     else if (!this.requestDone && !this.responseBegun && this.upstream?.outlet.empty === true) {
-      this.abandon();
-      client.refuse(408);
+      this.abandon(408);
+      client.refuse(408, null);
     } else this.fail('upstream-timeout', 504);
   }
 
@@ -313,8 +329,8 @@ export class Exchange implements ClientUser, UpstreamUser {
       upstream?.isOpen === true &&
       upstream.outlet.empty
     ) {
-      this.abandon();
-      client.refuse(408);
+      this.abandon(408);
+      client.refuse(408, null);
     } else this.fail('upstream-timeout', 504);
   }
 
@@ -325,7 +341,8 @@ export class Exchange implements ClientUser, UpstreamUser {
   // The instance.
 
   onUpstreamOpen(): void {
-    this.plane.tick();
+    const now = this.plane.tick();
+    if (this.account !== null) this.account.connected(now);
     this.send(false);
   }
   onUpstreamRefused(status: 502 | 504 = 502): void {
@@ -416,6 +433,7 @@ export class Exchange implements ClientUser, UpstreamUser {
         false,
       );
     this.side!.tally.bytesOut += end - head.start;
+    if (this.account !== null) this.account.bytesOut += end - head.start;
     if (!flowing) this.upstream!.pause();
   }
 
@@ -428,10 +446,17 @@ export class Exchange implements ClientUser, UpstreamUser {
     tally.answered(101);
     if (!isSafe(this.method)) tally.writes++;
     const pool = this.pool!;
+    const { account } = this;
+    const { start } = this.plane.responseHead;
+    if (account !== null) {
+      account.upgraded = true;
+      account.answered(101, this.plane.tick(), bytes, start, end);
+    }
     this.side = null;
     this.upstream = null;
     this.pool = null;
-    new Tunnel(client, upstream, side!, pool).begin(bytes, this.plane.responseHead.start, end);
+    this.account = null;
+    new Tunnel(client, upstream, side!, pool, account).begin(bytes, start, end);
   }
 
   private beginResponse(bytes: Uint8Array, end: number): void {
@@ -503,6 +528,10 @@ export class Exchange implements ClientUser, UpstreamUser {
       }
     }
     this.side!.tally.bytesOut += to - head.start;
+    if (this.account !== null) {
+      this.account.answered(head.status, plane.tick(), bytes, head.start, end);
+      this.account.bytesOut += to - head.start;
+    }
     if (whole) {
       if (to < bytes.length) this.upstreamStays = false;
       this.responseWhole();
@@ -538,6 +567,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     }
     if (!this.unchunk) flowing = client.write(bytes, from, to, true);
     this.side!.tally.bytesOut += to - from;
+    if (this.account !== null) this.account.bytesOut += to - from;
     client.deadline = plane.tick() + this.side!.limits.responseIdleMs;
     if (whole) {
       if (to < bytes.length) this.upstreamStays = false;
@@ -574,6 +604,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     tally.answered(this.status);
     if (!isSafe(this.method)) tally.writes++;
     tally.took((plane.tick() - this.startedAt) * 1000);
+    if (this.account !== null) this.closeAccount(null, this.status);
     this.leave();
     client.next(this.keepAlive, requestDone);
   }
@@ -581,6 +612,7 @@ export class Exchange implements ClientUser, UpstreamUser {
   private fail(cause: FailureCause, status: AnswerStatus): void {
     const { plane, client } = this;
     this.side!.tally.failedFor(cause);
+    if (this.account !== null) this.closeAccount(cause, this.headSent ? this.status : status);
     // At the end of a drain everything is cut, whatever the instance does.
     if (this.pool !== null && !plane.draining) this.side!.strike(this.pool, plane.coarse);
     this.detach()?.destroy(true);
@@ -594,16 +626,34 @@ export class Exchange implements ClientUser, UpstreamUser {
 
   /** The client's body is not what its framing says, or longer than is allowed. */
   private reject(status: 400 | 413): void {
+    if (this.account !== null) {
+      this.account.detail = status === 400 ? 'chunked body malformed' : 'body too long';
+      this.closeAccount('refused', this.headSent ? this.status : status);
+    }
     this.detach()?.destroy(true);
     this.leave();
     if (this.headSent) this.client.terminate();
-    else this.client.refuse(status);
+    else this.client.refuse(status, null);
   }
 
-  private abandon(): void {
+  /** `status`: what it is answered with nevertheless; 0: nothing more. */
+  private abandon(status: 0 | 408 = 0): void {
+    if (this.account !== null) {
+      if (status !== 0) this.account.detail = 'the body took too long';
+      this.closeAccount(
+        status === 0 ? 'client-closed' : 'refused',
+        status === 0 && this.headSent ? this.status : status,
+      );
+    }
     this.side!.tally.clientClosed++;
     this.detach()?.destroy(true);
     this.leave();
+  }
+
+  private closeAccount(cause: AccountCause | null, status: number): void {
+    const { account } = this;
+    this.account = null;
+    account?.close(this.plane.tick(), cause, status);
   }
 
   private detach(): UpstreamConnection | null {

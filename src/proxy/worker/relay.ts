@@ -1,4 +1,5 @@
 import type { FailureCause } from '../../core/traffic.ts';
+import type { Account } from '../record/account.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { Plane } from './plane.ts';
@@ -16,6 +17,7 @@ export class Relay implements ClientUser, UpstreamUser {
   private upstream: UpstreamConnection | null = null;
   private pool: InstancePool | null = null;
   private tried: InstancePool[] | null = null;
+  private account: Account | null = null;
 
   constructor(
     private readonly plane: Plane,
@@ -31,6 +33,8 @@ export class Relay implements ClientUser, UpstreamUser {
     side.tally.requests++;
     if (waited) side.tally.held++;
     client.handTo(this);
+    if (side.recorder !== null)
+      this.account = client.openAccount(side.recorder, nothing, null, this.plane.tick(), waited);
     this.attempt();
   }
 
@@ -40,6 +44,7 @@ export class Relay implements ClientUser, UpstreamUser {
     if (pool === undefined) return this.fail(this.tried === null ? 'no-instance' : 'connect-failed');
     this.pool = pool;
     pool.inFlight++;
+    this.account?.asked(pool.address, plane.coarse);
     client.deadline = plane.coarse + side.limits.connectMs;
     this.upstream = new UpstreamConnection(plane, pool, this);
   }
@@ -49,7 +54,8 @@ export class Relay implements ClientUser, UpstreamUser {
     const upstream = this.upstream!;
     const pool = this.pool!;
     if (pool.care.strikes !== 0) pool.care.strikes = 0;
-    new Tunnel(client, upstream, side, pool).begin(nothing, 0, 0);
+    this.account?.connected(this.plane.tick());
+    new Tunnel(client, upstream, side, pool, this.account).begin(nothing, 0, 0);
   }
   onUpstreamRefused(): void {
     const { plane, side } = this;
@@ -70,6 +76,7 @@ export class Relay implements ClientUser, UpstreamUser {
   onClientEnd(): void {}
   onClientGone(): void {
     this.side.tally.clientClosed++;
+    this.account?.close(this.plane.tick(), 'client-closed');
     this.letGo();
     this.leave();
   }
@@ -90,6 +97,7 @@ export class Relay implements ClientUser, UpstreamUser {
 
   private fail(cause: FailureCause): void {
     this.side.tally.failedFor(cause);
+    this.account?.close(this.plane.tick(), cause);
     this.letGo();
     this.leave();
     this.client.terminate();

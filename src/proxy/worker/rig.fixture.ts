@@ -246,6 +246,7 @@ export class Rig implements AsyncDisposable {
     previewHost?: string;
     limits?: Route['limits'];
     tracing?: Route['tracing'];
+    accessLog?: Route['accessLog'];
     protocol?: Route['protocol'];
     instancePolicy?: Route['instancePolicy'];
     mode?: Route['mode'];
@@ -262,6 +263,7 @@ export class Rig implements AsyncDisposable {
       green: { release: 2, instances: [...(sides.green ?? [])] },
       limits: sides.limits,
       tracing: sides.tracing,
+      accessLog: sides.accessLog,
       protocol: sides.protocol,
       instancePolicy: sides.instancePolicy,
       mode: sides.mode,

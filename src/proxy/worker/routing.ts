@@ -5,6 +5,8 @@ import { Mode } from '../../core/mode.ts';
 import type { Route, RouteTls } from '../../core/traffic.ts';
 import type { Table } from '../data-plane.ts';
 import { ascii } from '../http1/octets.ts';
+import type { Recorder } from '../record/recorder.ts';
+import type { Recorders } from '../record/recorders.ts';
 import { instanceKey } from '../table/instance-key.ts';
 import { strictTransport } from '../tls/strict-transport.ts';
 import type { Listed } from './directory.ts';
@@ -32,7 +34,10 @@ export class Routing {
   /** Sides of this and of earlier epochs in which something is in flight still. */
   private sides: Side[] = [];
 
-  constructor(private readonly plane: Plane) {}
+  constructor(
+    private readonly plane: Plane,
+    private readonly recorders: Recorders,
+  ) {}
 
   /** Makes `table` the one in force. Connections to instances that are not in it are closed when they get idle. */
   install(table: Table): void {
@@ -47,9 +52,10 @@ export class Routing {
       this.plane.fit(limits);
       let tally = this.tallies.get(route.service);
       if (tally === undefined) this.tallies.set(route.service, (tally = new ServiceTally()));
+      const recorder = this.recorders.of(route, tally);
       const side = {
-        blue: this.sideOf(route, 'blue', tally, pools, limits),
-        green: this.sideOf(route, 'green', tally, pools, limits),
+        blue: this.sideOf(route, 'blue', tally, pools, limits, recorder),
+        green: this.sideOf(route, 'green', tally, pools, limits, recorder),
       };
       sides.push(side.blue, side.green);
       const gate = this.gateOf(route);
@@ -111,6 +117,7 @@ export class Routing {
     this.entries = entries;
     this.tls = tls;
     this.sides = sides;
+    this.recorders.settle(table.routes);
   }
 
   private sideOf(
@@ -119,6 +126,7 @@ export class Routing {
     tally: ServiceTally,
     pools: Map<string, InstancePool>,
     limits: Limits,
+    recorder: ((colour: Colour) => Recorder) | null,
   ): Side {
     const { release, instances } = route[colour];
     const policy = route.instancePolicy ?? defaultPolicy;
@@ -143,6 +151,7 @@ export class Routing {
       limits,
       policy,
       route.tracing ?? null,
+      recorder === null ? null : recorder(colour),
     );
   }
 

@@ -1,6 +1,7 @@
 import type { Colour } from '../../core/colour.ts';
 import type { InstancePolicy } from '../../core/instance-policy.ts';
 import type { RouteTracing } from '../../core/tracing.ts';
+import type { Recorder } from '../record/recorder.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { Limits } from './limits.ts';
 import type { SideTally } from './tally.ts';
@@ -20,6 +21,8 @@ export class Side {
     private readonly policy: InstancePolicy,
     /** What is added to its requests; null: nothing. */
     readonly tracing: RouteTracing | null,
+    /** Who tells of its requests one by one; null: nobody. */
+    readonly recorder: Recorder | null,
   ) {}
 
   /** An instance did its part badly. It is ejected if it did so too often, unless no other one would be left. */

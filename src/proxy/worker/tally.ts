@@ -1,5 +1,5 @@
 import { bucketCount, bucketOf, sparse } from '../../core/latency.ts';
-import type { FailureCause, SideCounters } from '../../core/traffic.ts';
+import type { FailureCause, SideCounters, ToldCounters } from '../../core/traffic.ts';
 
 /** What went to one environment of one service: plain numbers, added to in place. `counters` is the value for the outside. */
 export class SideTally {
@@ -71,6 +71,13 @@ export class SideTally {
 export class ServiceTally {
   readonly blue = new SideTally();
   readonly green = new SideTally();
+  /** Added to by those who write lines and send spans. */
+  readonly told: { -readonly [K in keyof ToldCounters]: number } = {
+    lines: 0,
+    linesDropped: 0,
+    spans: 0,
+    spansDropped: 0,
+  };
   private readonly refusals = new Map<number | 'connections', number>();
   /** By the status of the answer, or `connections` for one that its client's address had no more room for. */
   refused(status: number | 'connections'): void {
@@ -81,12 +88,14 @@ export class ServiceTally {
     blue: SideCounters;
     green: SideCounters;
     refused: Record<string, number>;
+    told: ToldCounters;
   } {
     return {
       at,
       blue: this.blue.counters(),
       green: this.green.counters(),
       refused: Object.fromEntries([...this.refusals].map(([status, count]) => [String(status), count])),
+      told: { ...this.told },
     };
   }
 }

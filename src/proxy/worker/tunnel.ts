@@ -1,3 +1,4 @@
+import type { Account } from '../record/account.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { Side } from './side.ts';
@@ -15,6 +16,8 @@ export class Tunnel implements ClientUser, UpstreamUser {
     private readonly upstream: UpstreamConnection,
     private readonly side: Side,
     private readonly pool: InstancePool,
+    /** What is told of it at its end; null: nothing. */
+    private readonly account: Account | null,
   ) {}
 
   /** `bytes[from, to)` is the 101; what follows belongs to the tunnel, as does what the client has sent after its request. */
@@ -29,6 +32,7 @@ export class Tunnel implements ClientUser, UpstreamUser {
     upstream.keepAlive();
     client.resume();
     side.tally.bytesOut += to - from;
+    if (this.account !== null) this.account.bytesOut += to - from;
     client.write(bytes, from, to, true);
     if (to < bytes.length) this.onUpstreamData(bytes.subarray(to));
     if (client.from < client.to) {
@@ -42,10 +46,12 @@ export class Tunnel implements ClientUser, UpstreamUser {
 
   onClientData(bytes: Uint8Array): void {
     this.side.tally.bytesIn += bytes.length;
+    if (this.account !== null) this.account.bytesIn += bytes.length;
     if (!this.upstream.write(bytes, 0, bytes.length, true)) this.client.pause();
   }
   onUpstreamData(bytes: Uint8Array): void {
     this.side.tally.bytesOut += bytes.length;
+    if (this.account !== null) this.account.bytesOut += bytes.length;
     if (!this.client.write(bytes, 0, bytes.length, true)) this.upstream.pause();
   }
   onClientDrain(): void {
@@ -67,6 +73,7 @@ export class Tunnel implements ClientUser, UpstreamUser {
     else this.client.shutdown();
   }
   onClientGone(clean: boolean): void {
+    this.say(clean ? null : 'reset by the client');
     this.end(clean);
   }
   onUpstreamClose(clean: boolean): void {
@@ -74,14 +81,23 @@ export class Tunnel implements ClientUser, UpstreamUser {
       // The instance is done; the client has not read all of it yet.
       this.leave();
       this.client.finish(false);
-    } else this.end(clean);
+    } else {
+      this.say(clean ? null : 'reset by the instance');
+      this.end(clean);
+    }
   }
   onUpstreamOpen(): void {}
   onUpstreamRefused(): void {}
   onDeadline(): void {}
   onOverdue(): void {}
   onCut(): void {
+    this.say('cut at the end of a drain');
     this.end(true);
+  }
+
+  /** How it ended, if it did not end as its two wanted. */
+  private say(detail: string | null): void {
+    if (this.account !== null && !this.over) this.account.detail = detail;
   }
 
   private end(clean: boolean): void {
@@ -97,5 +113,6 @@ export class Tunnel implements ClientUser, UpstreamUser {
     this.side.inFlight--;
     this.side.tally.inFlight--;
     this.pool.inFlight--;
+    this.account?.close(this.client.plane.tick(), null);
   }
 }

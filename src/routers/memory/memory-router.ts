@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CutoverError } from '../../core/errors.ts';
-import { emptySide, type Applied, type Counters, type Route } from '../../core/traffic.ts';
+import { emptySide, nothingTold, type Applied, type Counters, type Route } from '../../core/traffic.ts';
 import type { Colour } from '../../core/colour.ts';
 import { colourAt, cutOf, placeOfTurn } from '../../core/weights.ts';
 import type { Router } from '../../ports/router.ts';
@@ -118,6 +118,7 @@ export class MemoryRouter implements Router {
       at: this.options.now?.() ?? Date.now(),
       ...this.sidesOf(service),
       refused: {},
+      told: nothingTold,
     });
   }
 }
