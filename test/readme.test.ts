@@ -25,6 +25,17 @@ test('the spec in the README is a spec', () => {
   for (const spec of specs) expect(checkSpecText(spec).problems ?? []).toEqual([]);
 });
 
+test('what pages show of a spec is right', () => {
+  for (const page of ['docs/pages.md']) {
+    const parts = blocks(page, 'yaml');
+    expect(parts.length).toBeGreaterThan(0);
+    for (const part of parts) {
+      const spec = `service: shop\n${part}environments: { layers: { web: { command: [server] } } }\n`;
+      expect([page, part, checkSpecText(spec).problems ?? []]).toEqual([page, part, []]);
+    }
+  }
+});
+
 test('the README has exactly two commands that set everything up, and every npm script that pages name is there', () => {
   expect(blocks('README.md', 'sh')[0]?.match(/^npm .*?(?= {2,}|$)/gm)).toEqual(['npm run demo', 'npm test']);
   const scripts = Object.keys(packaged.scripts);

@@ -84,3 +84,10 @@ export type RoutePages = z.infer<typeof RoutePages>;
 /** What is listed for the status: by itself, else by its class. */
 export const pageFor = <T>(pages: Readonly<Record<string, T>>, status: number): T | undefined =>
   pages[String(status)] ?? pages[`${Math.floor(status / 100)}xx`];
+
+/** The same files for the same statuses, in any order. */
+export function samePages(a: RoutePages | undefined, b: RoutePages | undefined): boolean {
+  const text = (pages: RoutePages | undefined): string =>
+    pages === undefined ? '' : JSON.stringify(Object.entries(pages).sort(([x], [y]) => (x < y ? -1 : 1)));
+  return text(a) === text(b);
+}

@@ -7,6 +7,7 @@ import { sameLimits } from './limits.ts';
 import { addressesOf } from './placement.ts';
 import { releaseOf, type Service } from './service.ts';
 import { healthOf, routedLayer, type Spec } from './spec.ts';
+import { type ErrorPages, type RoutePages, samePages } from './page.ts';
 import { sameTracing } from './tracing.ts';
 import type { Route, RoutedSide, RouteTls } from './traffic.ts';
 import { sameWeights, type Weights } from './weights.ts';
@@ -30,8 +31,19 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
   const number = service.environments[live].release;
   const release = number === null ? undefined : releaseOf(service, number);
   if (!release) throw new Error(`${live} holds no release`);
-  const { listen, preview, previewHost, tls, protocol, limits, instances, accessLog, hosts, paths } =
-    release.spec.router;
+  const {
+    listen,
+    preview,
+    previewHost,
+    tls,
+    protocol,
+    limits,
+    instances,
+    accessLog,
+    hosts,
+    paths,
+    errorPages,
+  } = release.spec.router;
   return {
     service: service.name,
     epoch,
@@ -52,6 +64,7 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
     instancePolicy: instancePolicyOf(instances, healthOf(release.spec, routedLayer(release.spec))),
     ...(hosts.length > 0 ? { hosts } : {}),
     ...(paths.length > 0 ? { paths } : {}),
+    ...(errorPages === undefined ? {} : { errorPages: pagesOf(errorPages, release.base) }),
   };
 }
 
@@ -77,6 +90,10 @@ function tracingOf(
       }),
     },
   };
+}
+
+function pagesOf(pages: ErrorPages, base: string): RoutePages {
+  return Object.fromEntries(Object.entries(pages).map(([key, path]) => [key, absolute(base, path)]));
 }
 
 function tlsOf(tls: NonNullable<Spec['router']['tls']>, base: string): RouteTls {
@@ -118,6 +135,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
     listener(found.listen, expected.listen) &&
     listener(found.preview, expected.preview) &&
     found.previewHost === expected.previewHost &&
+    samePages(found.errorPages, expected.errorPages) &&
     sameTracing(found.tracing, expected.tracing) &&
     JSON.stringify(found.accessLog) === JSON.stringify(expected.accessLog) &&
     settings(found.tls) === settings(expected.tls) &&

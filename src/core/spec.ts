@@ -5,6 +5,7 @@ import { HostPattern, PathRule } from './claim.ts';
 import { Duration } from './duration.ts';
 import { InstanceRules } from './instance-policy.ts';
 import { Limits } from './limits.ts';
+import { ErrorPages } from './page.ts';
 import { Otlp } from './tracing.ts';
 
 const nameError = {
@@ -307,11 +308,22 @@ export const Spec = z
         instances: InstanceRules.default(InstanceRules.parse({})).describe(
           'How instances that do badly are passed over. See docs/instances.md.',
         ),
+        errorPages: ErrorPages.optional().describe(
+          'What the proxy answers with where it has to, e.g. {503: pages/503.html, 4xx: pages/4xx.html}: files, relative to the spec. See docs/pages.md.',
+        ),
         limits: Limits.default(Limits.parse({})).describe(
           'What clients and instances may take, in bytes and time. See docs/limits.md.',
         ),
       })
-      .superRefine(({ listen, preview, previewHost, hosts, paths, protocol, tls }, context) => {
+      .superRefine(({ listen, preview, previewHost, hosts, paths, protocol, tls, errorPages }, context) => {
+        if (protocol === 'tcp' && errorPages !== undefined) {
+          context.addIssue({
+            code: 'custom',
+            path: ['errorPages'],
+            input: 'errorPages',
+            message: 'expected no errorPages with protocol tcp: nothing is answered there',
+          });
+        }
         if (protocol === 'tcp' && tls !== undefined) {
           context.addIssue({
             code: 'custom',

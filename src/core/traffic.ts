@@ -7,6 +7,7 @@ import { InstancePolicy } from './instance-policy.ts';
 import { combine, Histogram } from './latency.ts';
 import { RouteLimits } from './limits.ts';
 import { Mode } from './mode.ts';
+import { RoutePages } from './page.ts';
 import { RouteTracing } from './tracing.ts';
 import { Weights } from './weights.ts';
 
@@ -64,6 +65,8 @@ export const Route = z.object({
   paths: z.array(PathRule).max(100).optional(),
   /** Absent: open. */
   mode: Mode.optional(),
+  /** What the router answers with where it has to, as absolute paths; absent: a line of text. */
+  errorPages: RoutePages.optional(),
 });
 export type Route = z.infer<typeof Route>;
 

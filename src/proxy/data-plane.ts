@@ -1,4 +1,5 @@
 import type { Address } from '../core/address.ts';
+import type { Page } from '../core/page.ts';
 import type { Counters, Route } from '../core/traffic.ts';
 
 /** A listening socket that the keeper made and that this process inherited. The data plane accepts on it; it never binds. */
@@ -13,6 +14,12 @@ export interface Table {
   readonly routes: readonly Route[];
 }
 
+/** What workers need beside the table, and must not have to wait for a disk to get. */
+export interface Provisions {
+  /** What the pages that routes name say, by path. */
+  readonly pages: Readonly<Record<string, Page>>;
+}
+
 /**
  * What a worker process does with traffic, apart from how it is told to. Every method but `drain` is synchronous, so that a
  * switch is: `hold` in every worker, `swap` in every worker, `release` in every worker.
@@ -20,6 +27,8 @@ export interface Table {
 export interface DataPlane {
   /** Begins to accept on inherited sockets. The table says what each address serves; an address that no route names gets 503. */
   listen(listeners: readonly Listener[]): void;
+  /** What the next table may refer to, in place of what was given before. */
+  provide(provisions: Provisions): void;
   /** From here on new requests are routed by this table. Exchanges that have begun finish where they began. */
   swap(table: Table): void;
   /** From here on new requests wait. Requests that have begun go on. Idempotent. */

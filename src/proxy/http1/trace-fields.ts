@@ -124,6 +124,11 @@ export class TraceFields {
     return parent.from === -1 ? textAt(made, 0, 32) : textAt(bytes, parent.from + 3, parent.from + 35);
   }
 
+  /** The id that was made for this request; the instance gets it if there was none that is passed on. */
+  madeId(): string {
+    return Buffer.from(this.made.subarray(0, 32)).toString('latin1');
+  }
+
   /** Looks at a head that was read, and cuts from it what is malformed, repeated, or belongs to a trace that is not passed on. */
   read(bytes: Uint8Array, head: RequestHead, requestId: boolean, traceContext: boolean): void {
     const { id, parent } = this;

@@ -1,6 +1,6 @@
 import { CutoverError } from '../../core/errors.ts';
 import type { Counters } from '../../core/traffic.ts';
-import type { Listener, Table } from '../data-plane.ts';
+import type { Listener, Provisions, Table } from '../data-plane.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import { rehearseSwitch } from './rehearsal.ts';
 import type { RosterFile } from './roster.ts';
@@ -24,6 +24,8 @@ export interface FleetOptions {
   /** Runs a task when no switch is under way, with the table and the sockets of that moment. */
   readonly inTurn: (task: (table: Table, listeners: readonly Listener[]) => Promise<void>) => Promise<void>;
   readonly listeners: () => readonly Listener[];
+  /** What a worker that starts is given beside the table. */
+  readonly provisions: () => Provisions;
 }
 
 /** One place for a worker. Workers come and go in it. */
@@ -101,6 +103,20 @@ export class Fleet {
     // One that does not answer keeps what was last heard of it.
     await Promise.allSettled(
       this.routing().map((worker) => worker.order({ kind: 'counters' }, this.options.answerMs)),
+    );
+  }
+
+  /** Gives every worker what the next table refers to. One that does not take it is killed: it would route by that table without. */
+  async provide(): Promise<void> {
+    const { pages } = this.options.provisions();
+    await Promise.all(
+      this.routing().map(async (worker) => {
+        try {
+          await worker.order({ kind: 'provide', provisions: { pages: { ...pages } } }, this.options.answerMs);
+        } catch {
+          worker.kill();
+        }
+      }),
     );
   }
 
@@ -184,7 +200,13 @@ export class Fleet {
 
   private async start(worker: WorkerHandle, table: Table): Promise<void> {
     try {
-      await worker.start(table, this.options.inbox, this.options.drainMs, this.options.answerMs);
+      await worker.start(
+        table,
+        this.options.provisions(),
+        this.options.inbox,
+        this.options.drainMs,
+        this.options.answerMs,
+      );
     } catch (error) {
       this.options.log(
         `worker ${worker.pid} did not start: ${error instanceof Error ? error.message : String(error)}`,

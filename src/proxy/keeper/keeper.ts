@@ -26,6 +26,7 @@ import { lockKeeper } from './keeper-lock.ts';
 import { isAlive, type ProcessIdentity } from './process-identity.ts';
 import { examineAccessLog, LogRotation } from './log-rotation.ts';
 import { ListenerSet } from './listener-set.ts';
+import { PageShelf } from './page-shelf.ts';
 import { rehearseChange } from './rehearsal.ts';
 import { RosterFile } from './roster.ts';
 import { Serial } from './serial.ts';
@@ -88,6 +89,7 @@ export class Keeper {
     private readonly roster: RosterFile,
     /** Lets another keeper start in this home: the last thing to do, when nothing of this one is left there. */
     readonly unlock: () => void,
+    private readonly shelf: PageShelf,
     private inForce: ProxyTable,
     private readonly warnings: string[],
   ) {
@@ -135,6 +137,8 @@ export class Keeper {
       if (takeover) options.log(`taking over from ${orphans.length} workers of a keeper that is gone`);
       const listeners = new ListenerSet((await takeover?.listeners()) ?? new Map());
       listeners.keepOnly(listenAddresses(table));
+      const shelf = new PageShelf(directory, options.log);
+      shelf.fill(table.routes);
       const fleet: Fleet = new Fleet({
         command: options.workerCommand,
         size: options.workers,
@@ -146,9 +150,10 @@ export class Keeper {
         orphans,
         log: options.log,
         listeners: () => listeners.all(),
+        provisions: () => ({ pages: shelf.pages }),
         inTurn: (task) => keeper.turns.run(() => task(keeper.inForce, listeners.all())),
       });
-      const keeper: Keeper = new Keeper(options, file, listeners, fleet, roster, unlock, table, [
+      const keeper: Keeper = new Keeper(options, file, listeners, fleet, roster, unlock, shelf, table, [
         ...warnings,
       ]);
       await keeper.bindTable();
@@ -185,6 +190,7 @@ export class Keeper {
       try {
         if (asked.tls) examineCertificates(asked.service, asked.tls);
         await examineAccessLog(asked);
+        if (this.shelf.read(asked, this.inForce.routes)) await this.fleet.provide();
         const next = withRoute(this.inForce, await this.opened(asked));
         if (!next) throw new Error('a route that differed is the same with its ports settled');
         const { holdMs, held, counters } = await this.put(next, route.service);
@@ -252,6 +258,7 @@ export class Keeper {
         ...this.warnings,
         ...[...this.unbound.values()].map(({ reason }) => reason),
         ...this.certificates.problems(),
+        ...this.shelf.warnings,
       ],
     };
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Address } from '../../core/address.ts';
+import { Page } from '../../core/page.ts';
 import { Counters, Route } from '../../core/traffic.ts';
 
 /** What a worker counts for each service; the keeper adds its boot id. */
@@ -7,6 +8,7 @@ export const WorkerCounters = z.record(z.string(), Counters.omit({ bootId: true 
 export type WorkerCounters = z.infer<typeof WorkerCounters>;
 
 const Table = z.object({ version: z.int().min(0), routes: z.array(Route) });
+const Provisions = z.object({ pages: z.record(z.string(), Page) });
 const id = z.int().min(0);
 
 /** From the keeper to a worker. `id` comes back in the answer. */
@@ -15,6 +17,7 @@ export const Order = z.discriminatedUnion('kind', [
     kind: z.literal('start'),
     id,
     table: Table,
+    provisions: Provisions,
     /** `fd` is the number under which the worker inherited the socket. */
     listeners: z.array(z.object({ address: Address, fd: z.int().min(3) })),
     /** Where the listening sockets go when the keeper has died and the next one asks for them (SIGUSR2). */
@@ -26,6 +29,8 @@ export const Order = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('swap'), id, table: Table }),
   /** Releases by the table that was in force before. */
   z.object({ kind: z.literal('release'), id }),
+  /** Before a table that refers to it. */
+  z.object({ kind: z.literal('provide'), id, provisions: Provisions }),
   z.object({ kind: z.literal('counters'), id }),
   /** These instances are sick, by `instanceKey`, and no others. */
   z.object({ kind: z.literal('sicken'), id, instances: z.array(z.string()) }),

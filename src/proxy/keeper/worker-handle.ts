@@ -1,5 +1,5 @@
 import type { Subprocess } from 'bun';
-import type { Listener, Table } from '../data-plane.ts';
+import type { Listener, Provisions, Table } from '../data-plane.ts';
 import { Report, type Order, type WorkerCounters } from './messages.ts';
 import { identityOf, type ProcessIdentity } from './process-identity.ts';
 
@@ -103,7 +103,13 @@ export class WorkerHandle {
   }
 
   /** Gives it its table and lets it accept. */
-  async start(table: Table, inbox: string, drainMs: number, timeoutMs: number): Promise<void> {
+  async start(
+    table: Table,
+    provisions: Provisions,
+    inbox: string,
+    drainMs: number,
+    timeoutMs: number,
+  ): Promise<void> {
     // Serving from the moment the order leaves: from then on it has to take part in every switch.
     this.state = 'serving';
     const listeners = this.listeners.map(({ address }, index) => ({ address, fd: firstInherited + index }));
@@ -111,6 +117,7 @@ export class WorkerHandle {
       {
         kind: 'start',
         table: { version: table.version, routes: [...table.routes] },
+        provisions: { pages: { ...provisions.pages } },
         listeners,
         inbox,
         drainMs,

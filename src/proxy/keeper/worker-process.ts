@@ -59,6 +59,7 @@ class WorkerProcess {
     switch (order.kind) {
       case 'start':
         this.started = order;
+        this.plane.provide(order.provisions);
         this.plane.swap(order.table);
         this.plane.listen(order.listeners);
         return 0;
@@ -74,6 +75,9 @@ class WorkerProcess {
         return this.release();
       case 'sicken':
         this.plane.sicken(order.instances);
+        return 0;
+      case 'provide':
+        this.plane.provide(order.provisions);
         return 0;
       case 'counters':
         return 0;

@@ -19,6 +19,9 @@ export type AnswerStatus = keyof typeof reasons;
 
 export const isAnswerStatus = (status: number): status is AnswerStatus => status in reasons;
 
+/** The reason phrase of a status that the proxy answers with (RFC 9112 §4); empty for any other. */
+export const reasonOf = (status: number): string => (isAnswerStatus(status) ? reasons[status] : '');
+
 const render = (status: AnswerStatus, close: boolean, body: boolean): Uint8Array => {
   const text = `${status} ${reasons[status]}\n`;
   return ascii(

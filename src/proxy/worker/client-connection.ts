@@ -8,6 +8,7 @@ import { type AnswerStatus, answer, isAnswerStatus } from './answer.ts';
 import { Exchange } from './exchange.ts';
 import { Outlet } from './outlet.ts';
 import type { Limits } from './limits.ts';
+import type { Pages } from './pages.ts';
 import type { Plane } from './plane.ts';
 import { Relay } from './relay.ts';
 import type { Entry } from './entry.ts';
@@ -75,6 +76,10 @@ export class ClientConnection {
   private countedAs: string | null = null;
   /** Of the service that the request under way is for; null if none has been found. */
   tally: ServiceTally | null = null;
+  /** What that request is answered with where we have to; null: a line of ours. */
+  pages: Pages | null = null;
+  /** Its head, if there are pages. */
+  asked: Uint8Array | null = null;
   readonly outlet = new Outlet();
   private stage: Stage = Stage.reading;
   /** Where it waits while it is held. */
@@ -248,9 +253,11 @@ export class ClientConnection {
     this.resume();
     this.read();
   }
-  /** Sends a whole answer of our own; with `close`, the last one. */
-  answer(status: AnswerStatus, close: boolean, body: boolean): void {
-    const bytes = answer(status, close, body);
+  /** Sends a whole answer of our own; with `close`, the last one. `madeId`: the id that we made for the request. */
+  answer(status: AnswerStatus, close: boolean, body: boolean, madeId: string | null = null): void {
+    const { pages } = this;
+    const bytes =
+      pages === null ? answer(status, close, body) : pages.answer(status, close, this.asked, madeId);
     this.write(bytes, 0, bytes.length, true);
   }
   /**
@@ -266,6 +273,10 @@ export class ClientConnection {
     if (why !== null) this.account(status, 'refused', why, tally ?? null);
     this.leaveQueue();
     if (this.raw) return this.terminate();
+    if (!known) {
+      this.pages = this.point.entry?.pages ?? null;
+      this.asked = null;
+    }
     this.answer(isAnswerStatus(status) ? status : 400, true, true);
     this.finish(true);
   }

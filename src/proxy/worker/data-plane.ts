@@ -2,7 +2,7 @@ import type { SocketListener, TCPSocketListenOptions } from 'bun';
 import { formatAddress } from '../../core/address.ts';
 import type { Colour } from '../../core/colour.ts';
 import type { Counters } from '../../core/traffic.ts';
-import type { DataPlane, Listener, Table } from '../data-plane.ts';
+import type { DataPlane, Listener, Provisions, Table } from '../data-plane.ts';
 import { Recorders } from '../record/recorders.ts';
 import { ascii } from '../http1/octets.ts';
 import type { ClientConnection, ListeningPoint } from './client-connection.ts';
@@ -89,6 +89,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
           secure.push(listener);
         }
       }
+    },
+    provide(provisions: Provisions): void {
+      plane.provisions = provisions;
     },
     swap(table: Table): void {
       routing.install(table);

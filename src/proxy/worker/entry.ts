@@ -3,6 +3,7 @@ import type { Recorder } from '../record/recorder.ts';
 import { Directory, type Listed, type Missed } from './directory.ts';
 import type { Gate } from './gate.ts';
 import { type Limits, widest } from './limits.ts';
+import type { Pages } from './pages.ts';
 import type { Side } from './side.ts';
 import type { Steering } from './steering.ts';
 import type { ServiceTally } from './tally.ts';
@@ -45,6 +46,8 @@ export class Entry {
   private readonly sole: Target | null;
   /** Where requests count that were refused before their service was known: only if there is one service. */
   readonly tally: ServiceTally | null;
+  /** What such requests are answered with: likewise. */
+  readonly pages: Pages | null;
   /** For what comes before the service of a request is known: the widest of all its services. */
   readonly limits: Limits;
   readonly lines: Uint8Array | null;
@@ -67,6 +70,7 @@ export class Entry {
       ),
     );
     this.recorders = recorders.size === 0 ? null : recorders;
+    this.pages = this.tally === null ? null : listed[0]!.value.side.pages;
     this.limits = widest(new Set(listed.map(({ value }) => value.side.limits)));
   }
 

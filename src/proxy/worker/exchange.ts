@@ -11,6 +11,7 @@ import type { AnswerStatus } from './answer.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { Target } from './entry.ts';
 import type { InstancePool } from './instance-pool.ts';
+import type { Pages } from './pages.ts';
 import type { Plane } from './plane.ts';
 import type { Side } from './side.ts';
 import { Tunnel } from './tunnel.ts';
@@ -86,6 +87,8 @@ export class Exchange implements ClientUser, UpstreamUser {
     let end = head.end;
     const entry = client.point.entry;
     client.tally = entry?.tally ?? null;
+    client.pages = entry?.pages ?? null;
+    if (client.pages !== null) client.asked = bytes.subarray(head.start, head.end);
     if (entry === undefined) return client.refuse(503, 'nothing is served here');
     if (entry.redirect !== null && !isForChallenge(bytes, head)) return this.redirect(entry.redirect);
     const target = entry.find(bytes, head);
@@ -93,6 +96,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     const { gate, steering } = target;
     const { limits } = target.side;
     client.tally = target.tally;
+    if (client.pages !== target.side.pages) this.takePages(target.side.pages);
     if (gate !== null && gate.stops(client, head, bytes, plane.tick())) return;
     this.requestDone = true;
     this.requestFraming = Framing.none;
@@ -142,6 +146,14 @@ export class Exchange implements ClientUser, UpstreamUser {
     if (waited) tally.held++;
     client.from = end;
     this.attempt(true, true);
+  }
+
+  /** The service of the request has other pages than what is known of its address: the address is shared. */
+  private takePages(pages: Pages | null): void {
+    const { client, plane } = this;
+    const { start, end } = plane.requestHead;
+    client.pages = pages;
+    client.asked = client.bytes!.subarray(start, end);
   }
 
   private redirect(port: number): void {
@@ -616,11 +628,12 @@ export class Exchange implements ClientUser, UpstreamUser {
     // At the end of a drain everything is cut, whatever the instance does.
     if (this.pool !== null && !plane.draining) this.side!.strike(this.pool, plane.coarse);
     this.detach()?.destroy(true);
+    const madeId = client.pages !== null && this.side!.tracing?.requestId ? this.trace!.madeId() : null;
     this.leave();
     if (this.headSent) return client.terminate();
     const keepAlive =
       this.keepAlive && this.requestDone && !this.oldClient && !client.ended && !plane.draining;
-    client.answer(status, !keepAlive, this.method !== Method.head);
+    client.answer(status, !keepAlive, this.method !== Method.head, madeId);
     client.next(keepAlive, this.requestDone);
   }
 

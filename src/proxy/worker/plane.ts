@@ -1,3 +1,4 @@
+import type { Provisions } from '../data-plane.ts';
 import { ForwardedLinesByClient } from '../http1/forwarded.ts';
 import { RequestHead } from '../http1/request-head.ts';
 import { ResponseHead } from '../http1/response-head.ts';
@@ -29,6 +30,8 @@ export class Plane {
   /** Who the client is, for instances: of those that came without TLS, and with it. */
   readonly plainLines = new ForwardedLinesByClient('http');
   readonly secureLines = new ForwardedLinesByClient('https');
+  /** What the table may refer to. */
+  provisions: Provisions = { pages: {} };
   /** Milliseconds, as of the last event that asked the clock; for deadlines, which need no more. */
   coarse: number;
 

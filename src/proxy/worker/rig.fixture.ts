@@ -250,6 +250,8 @@ export class Rig implements AsyncDisposable {
     protocol?: Route['protocol'];
     instancePolicy?: Route['instancePolicy'];
     mode?: Route['mode'];
+    weights?: Route['weights'];
+    errorPages?: Route['errorPages'];
   }): void {
     const route: Route = {
       service: 'shop',
@@ -267,6 +269,8 @@ export class Rig implements AsyncDisposable {
       protocol: sides.protocol,
       instancePolicy: sides.instancePolicy,
       mode: sides.mode,
+      weights: sides.weights,
+      errorPages: sides.errorPages,
     };
     this.plane.swap({ version: ++this.version, routes: [route] });
   }

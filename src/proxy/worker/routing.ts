@@ -15,6 +15,7 @@ import { Gate } from './gate.ts';
 import { InstancePool } from './instance-pool.ts';
 import { defaultPolicy } from './instance-care.ts';
 import { type Limits, limitsOf } from './limits.ts';
+import { Pages } from './pages.ts';
 import type { Plane } from './plane.ts';
 import { Side } from './side.ts';
 import { Steering } from './steering.ts';
@@ -57,6 +58,7 @@ export class Routing {
         blue: this.sideOf(route, 'blue', tally, pools, limits, recorder),
         green: this.sideOf(route, 'green', tally, pools, limits, recorder),
       };
+      side.blue.pages = side.green.pages = this.pagesOf(route);
       sides.push(side.blue, side.green);
       const gate = this.gateOf(route);
       const steering =
@@ -152,6 +154,20 @@ export class Routing {
       policy,
       route.tracing ?? null,
       recorder === null ? null : recorder(colour),
+    );
+  }
+
+  /** Null if the route names none. One that could not be read is left out. */
+  private pagesOf({ errorPages }: Route): Pages | null {
+    if (errorPages === undefined) return null;
+    const { pages } = this.plane.provisions;
+    return new Pages(
+      Object.fromEntries(
+        Object.entries(errorPages).flatMap(([key, path]) => {
+          const page = pages[path];
+          return page === undefined ? [] : [[key, page]];
+        }),
+      ),
     );
   }
 

@@ -4,12 +4,15 @@ import type { RouteTracing } from '../../core/tracing.ts';
 import type { Recorder } from '../record/recorder.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { Limits } from './limits.ts';
+import type { Pages } from './pages.ts';
 import type { SideTally } from './tally.ts';
 
 /** One environment under one epoch: where its requests go and where they are counted. */
 export class Side {
   /** Exchanges and tunnels that began under this epoch and have not ended. */
   inFlight = 0;
+  /** What the proxy answers with where it has to; null: a line of its own. */
+  pages: Pages | null = null;
   private turn = 0;
   constructor(
     readonly service: string,
