@@ -11,6 +11,7 @@ import { type ErrorPages, type RoutePages, samePages } from './page.ts';
 import { sameTracing } from './tracing.ts';
 import type { Route, RoutedSide, RouteTls } from './traffic.ts';
 import { sameWeights, type Weights } from './weights.ts';
+import { routeUpstreamOf, sameUpstream } from './upstream.ts';
 
 /**
  * The route that follows from what the log says. A side that was never healthy is empty in it, so nothing can reach it.
@@ -23,9 +24,12 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
     const environment = service.environments[colour];
     const release = environment.release === null ? undefined : releaseOf(service, environment.release);
     if (!release || !environment.placement || !ready(environment)) return { release: null, instances: [] };
+    // Each side as its own release says: while one of the two has TLS and the other not yet, both are reached.
+    const upstream = routeUpstreamOf(release.spec.router.upstream, release.base);
     return {
       release: release.number,
       instances: addressesOf(environment.placement, routedLayer(release.spec)),
+      ...(upstream && { upstream }),
     };
   };
   const number = service.environments[live].release;
@@ -117,7 +121,9 @@ export function sameRoute(found: Route, expected: Route): boolean {
   const listener = (a: Address | null, b: Address | null): boolean =>
     a === null || b === null ? a === b : a.host === b.host && (b.port === 0 || a.port === b.port);
   const side = (a: RoutedSide, b: RoutedSide): boolean =>
-    a.release === b.release && a.instances.map(place).join() === b.instances.map(place).join();
+    a.release === b.release &&
+    a.instances.map(place).join() === b.instances.map(place).join() &&
+    sameUpstream(a.upstream, b.upstream);
   const settings = (tls: RouteTls | undefined): string =>
     tls === undefined
       ? ''

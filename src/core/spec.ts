@@ -7,6 +7,7 @@ import { InstanceRules } from './instance-policy.ts';
 import { Limits } from './limits.ts';
 import { ErrorPages } from './page.ts';
 import { Otlp } from './tracing.ts';
+import { Upstream } from './upstream.ts';
 
 const nameError = {
   error:
@@ -305,6 +306,9 @@ export const Spec = z
           .describe(
             '`http`: each request goes to the side that is live. `tcp`: each connection does, whatever is in it. See docs/tcp.md.',
           ),
+        upstream: Upstream.optional().describe(
+          'How instances are spoken to: TLS, HTTP/2. Default: plain HTTP/1.1. See docs/upstream.md.',
+        ),
         instances: InstanceRules.default(InstanceRules.parse({})).describe(
           'How instances that do badly are passed over. See docs/instances.md.',
         ),
@@ -315,7 +319,7 @@ export const Spec = z
           'What clients and instances may take, in bytes and time. See docs/limits.md.',
         ),
       })
-      .superRefine(({ listen, preview, previewHost, hosts, paths, protocol, tls, errorPages }, context) => {
+      .superRefine(({ listen, preview, previewHost, hosts, paths, protocol, tls, errorPages, upstream }, context) => {
         if (protocol === 'tcp' && errorPages !== undefined) {
           context.addIssue({
             code: 'custom',
@@ -330,6 +334,14 @@ export const Spec = z
             path: ['tls'],
             input: 'tls',
             message: 'expected no tls with protocol tcp: the instances end it themselves',
+          });
+        }
+        if (protocol === 'tcp' && upstream !== undefined) {
+          context.addIssue({
+            code: 'custom',
+            path: ['upstream'],
+            input: 'upstream',
+            message: 'expected no upstream with protocol tcp: whatever clients send goes to the instances as it is',
           });
         }
         if (protocol === 'tcp' && (previewHost !== undefined || hosts.length > 0 || paths.length > 0)) {

@@ -10,11 +10,14 @@ import { Mode } from './mode.ts';
 import { RoutePages } from './page.ts';
 import { RouteTracing } from './tracing.ts';
 import { Weights } from './weights.ts';
+import { RouteUpstream } from './upstream.ts';
 
 /** One environment as the router sees it: which release, and where its instances are. Empty: nothing is there. */
 export const RoutedSide = z.object({
   release: z.int().min(1).nullable(),
   instances: z.array(Address).max(1024),
+  /** How its instances are spoken to; absent: plain HTTP/1.1. */
+  upstream: RouteUpstream.optional(),
 });
 export type RoutedSide = z.infer<typeof RoutedSide>;
 

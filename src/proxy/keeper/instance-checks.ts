@@ -1,12 +1,16 @@
 import { formatAddress, type Address } from '../../core/address.ts';
 import type { InstanceProbe } from '../../core/instance-policy.ts';
+import { type RouteUpstream, sameUpstream } from '../../core/upstream.ts';
 import type { Table } from '../data-plane.ts';
 import { instanceKey } from '../table/instance-key.ts';
+import { type Dialer, dialerFor } from '../upstream/dialer.ts';
 import { probeInstance } from './instance-probe.ts';
 
 interface Watched {
   readonly address: Address;
   probe: InstanceProbe;
+  upstream: RouteUpstream | undefined;
+  dialer: Dialer;
   sick: boolean;
   /** Results in a row that speak against what it is taken for. */
   against: number;
@@ -31,18 +35,28 @@ export class InstanceChecks {
     for (const route of table.routes) {
       const probe = route.instancePolicy?.probe ?? null;
       if (probe === null || this.stopped) continue;
-      for (const colour of ['blue', 'green'] as const)
+      for (const colour of ['blue', 'green'] as const) {
+        const { upstream } = route[colour];
+        let dialer: Dialer | undefined;
         for (const address of route[colour].instances) {
           const key = instanceKey(route.service, colour, route[colour].release, formatAddress(address));
           wanted.add(key);
           const known = this.watched.get(key);
-          if (known) known.probe = probe;
+          if (known && sameUpstream(known.upstream, upstream)) {
+            known.probe = probe;
+            dialer = known.dialer;
+            continue;
+          }
+          dialer ??= dialerFor(upstream, () => performance.now());
+          if (known) Object.assign(known, { probe, upstream, dialer });
           else {
-            const watched: Watched = { address, probe, sick: false, against: 0, timer: undefined };
+            const fresh = { sick: false, against: 0, timer: undefined };
+            const watched: Watched = { address, probe, upstream, dialer, ...fresh };
             this.watched.set(key, watched);
             this.later(key, watched);
           }
         }
+      }
     }
     for (const [key, watched] of this.watched) {
       if (wanted.has(key)) continue;
@@ -63,7 +77,7 @@ export class InstanceChecks {
 
   private later(key: string, watched: Watched): void {
     watched.timer = setTimeout(() => {
-      void probeInstance(watched.address, watched.probe).then((good) => {
+      void probeInstance(watched.address, watched.probe, watched.dialer).then((good) => {
         if (this.watched.get(key) !== watched) return;
         this.judge(key, watched, good);
         this.later(key, watched);

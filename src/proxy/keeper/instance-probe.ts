@@ -1,5 +1,7 @@
+import type { Socket } from 'bun';
 import { formatAddress, type Address } from '../../core/address.ts';
 import type { InstanceProbe } from '../../core/instance-policy.ts';
+import type { Dialled, Dialer } from '../upstream/dialer.ts';
 
 const statusLine = /^HTTP\/1\.[01] ([1-5]\d\d)/;
 const statusBytes = 12;
@@ -11,42 +13,72 @@ function requestText({ method, path, headers }: NonNullable<InstanceProbe['http'
   return `${[`${method} ${path} HTTP/1.1`, ...lines, 'User-Agent: cutover-proxy', 'Connection: close'].join('\r\n')}\r\n\r\n`;
 }
 
+/** One question on a connection of its own. */
+class Question implements Dialled {
+  private socket: Socket<Dialled> | null = null;
+  private over = false;
+  private read = '';
+
+  constructor(
+    private readonly address: Address,
+    private readonly http: InstanceProbe['http'],
+    private readonly answered: (good: boolean) => void,
+  ) {}
+
+  /** Ends it, whatever came of it; the connection is closed. */
+  end(good: boolean): void {
+    if (this.over) return;
+    this.over = true;
+    this.socket?.terminate();
+    this.answered(good);
+  }
+
+  onConnecting(socket: Socket<Dialled>): void {
+    this.socket = socket;
+    if (this.over) socket.terminate();
+  }
+  onOpen(socket: Socket<Dialled>): void {
+    this.onConnecting(socket);
+    if (this.http === null) this.end(true);
+    else if (!this.over) socket.write(requestText(this.http, formatAddress(this.address)));
+  }
+  onData(bytes: Uint8Array): void {
+    if (this.over || this.http === null) return;
+    this.read += Buffer.from(bytes.subarray(0, statusBytes - this.read.length)).toString('latin1');
+    if (this.read.length < statusBytes) return;
+    const status = Number(statusLine.exec(this.read)?.[1] ?? 0);
+    this.end(status >= this.http.from && status <= this.http.to);
+  }
+  onRefused(): void {
+    this.end(false);
+  }
+  onClose(): void {
+    this.end(false);
+  }
+  onEnd(): void {
+    this.end(false);
+  }
+  onAlert(): void {
+    this.end(false);
+  }
+  onDefect(): void {
+    this.end(false);
+  }
+  onDrain(): void {}
+}
+
 /**
- * Checks an instance once, over a connection of its own: it takes the connection and, if the probe asks by HTTP, its answer
- * begins with a good status. What follows the status is not read. Never rejects; false also after `timeoutMs`.
+ * Checks an instance once, over a connection of its own: it takes the connection, over TLS with a certificate that is trusted, and if the probe asks by
+ * HTTP, its answer begins with a good status. What follows the status is not read. Never rejects; false also after `timeoutMs`.
  */
-export function probeInstance({ host, port }: Address, { http, timeoutMs }: InstanceProbe): Promise<boolean> {
+export function probeInstance(
+  address: Address,
+  { http, timeoutMs }: InstanceProbe,
+  dialer: Dialer,
+): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  let read = '';
-  const timer = setTimeout(() => resolve(false), timeoutMs);
-  const connecting = Promise.try(() =>
-    Bun.connect({
-      hostname: host,
-      port,
-      socket: {
-        open(socket) {
-          if (http === null) resolve(true);
-          else socket.write(requestText(http, formatAddress({ host, port })));
-        },
-        data(_socket, bytes) {
-          if (http === null) return;
-          read += bytes.subarray(0, statusBytes - read.length).toString('latin1');
-          if (read.length < statusBytes) return;
-          const status = Number(statusLine.exec(read)?.[1] ?? 0);
-          resolve(status >= http.from && status <= http.to);
-        },
-        close: () => resolve(false),
-        error: () => resolve(false),
-        connectError: () => resolve(false),
-      },
-    }),
-  );
-  const closed = connecting.then(
-    (socket) => promise.then(() => void socket.terminate()),
-    () => resolve(false),
-  );
-  return promise.finally(() => {
-    clearTimeout(timer);
-    void closed;
-  });
+  const question = new Question(address, http, resolve);
+  const timer = setTimeout(() => question.end(false), timeoutMs);
+  dialer.dial(address, question);
+  return promise.finally(() => clearTimeout(timer));
 }

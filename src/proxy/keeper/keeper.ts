@@ -18,7 +18,7 @@ import {
   withoutService,
   type ProxyTable,
 } from '../table/table.ts';
-import { CertificateWatch, examineCertificates } from '../tls/certificate-watch.ts';
+import { CertificateWatch, examineCertificates, examineUpstream } from '../tls/certificate-watch.ts';
 import { switchTogether } from './barrier.ts';
 import { Fleet } from './fleet.ts';
 import { InstanceChecks } from './instance-checks.ts';
@@ -190,6 +190,7 @@ export class Keeper {
       try {
         if (asked.tls) examineCertificates(asked.service, asked.tls);
         await examineAccessLog(asked);
+        examineUpstream(asked);
         if (this.shelf.read(asked, this.inForce.routes)) await this.fleet.provide();
         const next = withRoute(this.inForce, await this.opened(asked));
         if (!next) throw new Error('a route that differed is the same with its ports settled');

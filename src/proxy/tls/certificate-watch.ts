@@ -1,47 +1,73 @@
 import { CutoverError } from '../../core/errors.ts';
 import type { Route, RouteTls } from '../../core/traffic.ts';
 import { Certificates } from './certificates.ts';
-import { loadCertificate } from './context.ts';
+import { loadCertificate, loadUpstreamContext } from './context.ts';
+import { UpstreamCredentials } from './upstream-credentials.ts';
 
 /** Throws `certificate-invalid` if a certificate of this route cannot be served; a route is refused before it is in force. */
 export function examineCertificates(service: string, tls: RouteTls): void {
-  for (const files of tls.certificates)
-    try {
-      loadCertificate(files, tls);
-    } catch (error) {
-      if (!(error instanceof CutoverError)) throw error;
-      throw new CutoverError(error.code, `service ${service}: ${error.message}`, {
-        ...error.options,
-        next: 'mend the file, and try again',
-      });
-    }
+  for (const files of tls.certificates) examine(service, () => loadCertificate(files, tls));
 }
 
-/** The keeper's eye on the files that its workers serve from: what is wrong with them is shown by `status`. */
+/** The same for what is needed to reach its instances. */
+export function examineUpstream({ service, blue, green }: Route): void {
+  for (const { upstream } of [blue, green]) {
+    const tls = upstream?.tls;
+    if (tls) examine(service, () => loadUpstreamContext(tls));
+  }
+}
+
+function examine(service: string, load: () => unknown): void {
+  try {
+    load();
+  } catch (error) {
+    if (!(error instanceof CutoverError)) throw error;
+    throw new CutoverError(error.code, `service ${service}: ${error.message}`, {
+      ...error.options,
+      next: 'mend the file, and try again',
+    });
+  }
+}
+
+/** What files hold certificates for one service or one side of it. */
+type Watched = Certificates | UpstreamCredentials;
+const problemsOf = (watched: Watched): readonly string[] =>
+  watched instanceof Certificates ? watched.problems() : watched.problem === null ? [] : [watched.problem];
+
+/** The keeper's eye on the files that its workers use: what is wrong with them is shown by `status`. */
 export class CertificateWatch {
-  private byService = new Map<string, Certificates>();
+  private watched = new Map<string, { readonly service: string; readonly files: Watched }>();
   private known: readonly string[] = [];
 
   constructor(private readonly log: (line: string) => void) {}
 
   look(routes: readonly Route[]): void {
-    const byService = new Map<string, Certificates>();
-    for (const { service, tls } of routes) {
-      if (!tls) continue;
-      const former = this.byService.get(service);
-      const certificates = former && Bun.deepEquals(former.tls, tls) ? former : new Certificates(tls);
-      certificates.look(performance.now());
-      byService.set(service, certificates);
+    const watched = new Map<string, { readonly service: string; readonly files: Watched }>();
+    const watch = <T extends Watched>(service: string, what: string, tls: T['tls'], make: () => T): void => {
+      const key = `${service} ${what}`;
+      const former = this.watched.get(key)?.files;
+      const files = former && Bun.deepEquals(former.tls, tls) ? former : make();
+      files.look(performance.now());
+      watched.set(key, { service, files });
+    };
+    for (const { service, tls, blue, green } of routes) {
+      if (tls) watch(service, 'served', tls, () => new Certificates(tls));
+      for (const [side, { upstream }] of [['blue', blue] as const, ['green', green] as const]) {
+        const own = upstream?.tls;
+        if (own) watch(service, side, own, () => new UpstreamCredentials(own));
+      }
     }
-    this.byService = byService;
+    this.watched = watched;
     const problems = this.problems();
     for (const problem of problems) if (!this.known.includes(problem)) this.log(problem);
     this.known = problems;
   }
 
   problems(): string[] {
-    return [...this.byService].flatMap(([service, certificates]) =>
-      certificates.problems().map((problem) => `service ${service}: ${problem}`),
+    const all = [...this.watched.values()].flatMap(({ service, files }) =>
+      problemsOf(files).map((problem) => `service ${service}: ${problem}`),
     );
+    // Both sides mostly use the same files.
+    return [...new Set(all)];
   }
 }

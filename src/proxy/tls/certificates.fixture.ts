@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RouteTls } from '../../core/traffic.ts';
@@ -26,8 +26,9 @@ export class TestCertificates implements Disposable {
     renameSync(this.path('new.crt'), this.path(`${name}.crt`));
     return { cert: this.path(`${name}.crt`), key: this.path(`${name}.key`), hosts: [] };
   }
-  /** `NAME.crt` and `NAME.key`, signed by the authority of that name. */
-  async sign(name: string, authority: string): Promise<void> {
+  /** `NAME.crt` and `NAME.key`, signed by the authority of that name, for hosts such as `DNS:shop.example` and `IP:127.0.0.1`. */
+  async sign(name: string, authority: string, ...hosts: string[]): Promise<void> {
+    writeFileSync(this.path('extensions'), hosts.length > 0 ? `subjectAltName=${hosts.join()}` : '');
     await openssl(
       ...['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${name}`],
       ...['-keyout', this.path(`${name}.key`), '-out', this.path(`${name}.csr`)],
@@ -35,7 +36,7 @@ export class TestCertificates implements Disposable {
     await openssl(
       ...['x509', '-req', '-days', '2', '-set_serial', '7', '-in', this.path(`${name}.csr`)],
       ...['-CA', this.path(`${authority}.crt`), '-CAkey', this.path(`${authority}.key`)],
-      ...['-out', this.path(`${name}.crt`)],
+      ...['-extfile', this.path('extensions'), '-out', this.path(`${name}.crt`)],
     );
   }
   [Symbol.dispose](): void {

@@ -1,9 +1,6 @@
-import { statSync } from 'node:fs';
 import type { RouteTls } from '../../core/traffic.ts';
 import { loadCertificate, type NativeContext, type ServedCertificate } from './context.ts';
-
-/** Files are looked at this often. */
-const lookMs = 900;
+import { looksOf, lookMs } from './file-looks.ts';
 
 /** One certificate of a route with what its files looked like when they were read. */
 class Kept {
@@ -33,14 +30,6 @@ class Kept {
       return false;
     }
   }
-}
-
-/** Another file, or other content in it, looks different. A name that is a link is followed, as renewals like to put it. */
-function looksOf(path: string): string {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined
-    ? 'absent'
-    : `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
 }
 
 /** The certificates of one route as they are served: by the host that a client asks for, and read again when files change. */

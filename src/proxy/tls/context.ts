@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, getCACertificates, type SecureContextOptions } from 'node:tls';
 import { CutoverError } from '../../core/errors.ts';
 import type { RouteTls } from '../../core/traffic.ts';
+import type { RouteUpstreamTls } from '../../core/upstream.ts';
 
 /** What Bun's sockets take for a certificate with its key and all settings; nothing else is known of it. */
 export type NativeContext = object;
@@ -21,18 +22,23 @@ const ciphers =
   'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:' +
   'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305';
 
-function read(path: string): string {
+const versions = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3' } as const;
+
+/** What a certificate is wanted for. */
+type Use = 'served' | 'used';
+
+function read(path: string, use: Use = 'served'): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw unusable(path, cause instanceof Error ? cause.message : String(cause), cause);
+    throw unusable(path, cause instanceof Error ? cause.message : String(cause), cause, use);
   }
 }
 
-const unusable = (path: string, found: string, cause?: unknown): CutoverError =>
+const unusable = (path: string, found: string, cause?: unknown, use: Use = 'served'): CutoverError =>
   new CutoverError(
     'certificate-invalid',
-    `${path}: expected a certificate that can be served, found: ${found}`,
+    `${path}: expected a certificate that can be ${use}, found: ${found}`,
     {
       next: 'mend the file; it is read again by itself',
       cause,
@@ -61,20 +67,16 @@ export function loadCertificate({ cert, key, hosts }: CertificateFiles, tls: Rou
     throw unusable(cert, 'no certificate in PEM', cause);
   }
   try {
-    // Bun's type of a context does not say what is in it.
-    const made: unknown = createSecureContext({
+    const context = contextOf({
       cert: chain,
       key: secret,
       ciphers,
       honorCipherOrder: true,
-      minVersion: 'TLSv1.2',
-      maxVersion: 'TLSv1.3',
+      ...versions,
       ...(ca === undefined
         ? {}
         : { ca, requestCert: true, rejectUnauthorized: tls.clientAuth === 'required' }),
     });
-    const context = made instanceof Object && 'context' in made ? made.context : null;
-    if (!(context instanceof Object)) throw new Error('the runtime made no context');
     return { context, hosts: hosts.length > 0 ? hosts : hostsOf(certificate) };
   } catch (cause) {
     throw unusable(
@@ -85,12 +87,56 @@ export function loadCertificate({ cert, key, hosts }: CertificateFiles, tls: Rou
   }
 }
 
-function readAuthorities(path: string): string {
-  const text = read(path);
+/** Bun's type of a context does not say what is in it. */
+function contextOf(options: SecureContextOptions): NativeContext {
+  const made: unknown = createSecureContext(options);
+  const context = made instanceof Object && 'context' in made ? made.context : null;
+  if (!(context instanceof Object)) throw new Error('the runtime made no context');
+  return context;
+}
+
+/**
+ * What connections to instances are made with.
+ *
+ * @throws CutoverError `certificate-invalid` if a file is absent or no PEM, or if the key is not the certificate's
+ */
+export function loadUpstreamContext({ ca, cert, key }: RouteUpstreamTls): NativeContext {
+  const trusted = {
+    ca: ca === null ? systemAuthorities() : readAuthorities(ca, 'used'),
+    ciphers,
+    ...versions,
+  };
+  if (cert === null || key === null) return contextOf(trusted);
+  const [chain, secret] = [read(cert, 'used'), read(key, 'used')];
+  try {
+    new X509Certificate(chain);
+  } catch (cause) {
+    throw unusable(cert, 'no certificate in PEM', cause, 'used');
+  }
+  try {
+    return contextOf({ ...trusted, cert: chain, key: secret });
+  } catch (cause) {
+    throw unusable(
+      key,
+      `not the private key of ${cert} (${cause instanceof Error ? cause.message : String(cause)})`,
+      cause,
+      'used',
+    );
+  }
+}
+
+/** Those that this machine trusts; where it names none, those that the runtime brings along. */
+function systemAuthorities(): string[] {
+  const own = getCACertificates('system');
+  return own.length > 0 ? own : getCACertificates('bundled');
+}
+
+function readAuthorities(path: string, use: Use = 'served'): string {
+  const text = read(path, use);
   try {
     new X509Certificate(text);
   } catch (cause) {
-    throw unusable(path, 'no certificate of an authority in PEM', cause);
+    throw unusable(path, 'no certificate of an authority in PEM', cause, use);
   }
   return text;
 }

@@ -23,6 +23,8 @@ export interface DataPlaneOptions {
   readonly onTrouble?: (line: string) => void;
   /** Told of an exception inside a handler: a defect. The connection it happened on is closed. Default: a line on stderr. */
   readonly onDefect?: (error: unknown) => void;
+  /** Told what an operator has to mend: an instance whose certificate is not trusted. Default: a line on stderr. */
+  readonly onWarning?: (line: string) => void;
 }
 
 /** A data plane that also says what is in flight under each epoch. */
@@ -45,7 +47,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
         `proxy: defect: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
       ));
   const drained = Promise.withResolvers<void>();
-  const plane = new Plane(limits, options.now ?? (() => performance.now()), defect, () => {
+  const warn = options.onWarning ?? ((line: string) => process.stderr.write(`proxy: ${line}\n`));
+  const plane = new Plane(limits, options.now ?? (() => performance.now()), defect, warn, () => {
     if (plane.draining) settle();
   });
   const recorders = new Recorders(options.onTrouble ?? ((line) => process.stderr.write(`proxy: ${line}\n`)));

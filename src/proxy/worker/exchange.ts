@@ -175,6 +175,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     if (idle === undefined) {
       this.client.deadline = plane.coarse + side!.limits.connectMs;
       this.upstream = new UpstreamConnection(plane, pool, this);
+      this.upstream.connect();
       return;
     }
     this.upstream = idle;
@@ -221,7 +222,6 @@ export class Exchange implements ClientUser, UpstreamUser {
       flowing = upstream.write(request, head.end, this.requestTo, true);
     }
     if (this.requestDone) {
-      if (!isIdempotent(this.method)) this.request = null;
       client.deadline = plane.coarse + side!.limits.responseMs;
       return;
     }
@@ -363,7 +363,9 @@ export class Exchange implements ClientUser, UpstreamUser {
     pool.care.avoid(plane.tick() + plane.limits.avoidMs);
     this.side!.strike(pool, plane.coarse);
     this.detach()?.destroy();
-    // Nothing was sent, so whatever the method, another instance may have it.
+    // What of the body was sent on is gone.
+    if (this.request === null) return this.fail('connect-failed', status);
+    // Nothing was read by an instance, so whatever the method, another one may have it.
     (this.tried ??= []).push(pool);
     if (this.side!.pick(plane.coarse, this.tried) === undefined) return this.fail('connect-failed', status);
     this.side!.tally.retried++;
@@ -385,7 +387,8 @@ export class Exchange implements ClientUser, UpstreamUser {
     if (this.responseBegun) return this.fail('upstream-truncated', 502);
     if (this.responseHead !== null) return this.fail('upstream-truncated', 502);
     const upstream = this.upstream!;
-    if (!upstream.reused || this.request === null || this.repeated) return this.fail('upstream-closed', 502);
+    if (!upstream.reused || this.request === null || this.repeated || !isIdempotent(this.method))
+      return this.fail('upstream-closed', 502);
     // The connection had been closed at the other end before the request got there, or so it seems; doing it twice is doing it once.
     this.repeated = true;
     this.side!.tally.retried++;

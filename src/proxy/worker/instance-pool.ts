@@ -1,5 +1,6 @@
-import type { Address } from '../../core/address.ts';
+import { type Address, formatAddress } from '../../core/address.ts';
 import type { InstancePolicy } from '../../core/instance-policy.ts';
+import type { Dialer } from '../upstream/dialer.ts';
 import { defaultPolicy, InstanceCare } from './instance-care.ts';
 import type { Plane } from './plane.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
@@ -11,13 +12,28 @@ export class InstancePool {
   readonly care = new InstanceCare();
   /** It left the table: connections to it are closed when they get idle. */
   retired = false;
+  /** Why no connection to it could be used, when that was tried last; null: there is nothing to say. */
+  problem: string | null = null;
   /** The one used last is taken first: the others get old and are closed. */
   private readonly idle: UpstreamConnection[] = [];
 
   constructor(
     readonly plane: Plane,
     readonly address: Address,
+    readonly dialer: Dialer,
   ) {}
+
+  /** Begins a connection; see `UpstreamConnection.connect`. */
+  connect(connection: UpstreamConnection): void {
+    this.dialer.dial(this.address, connection);
+  }
+
+  /** Says once what is wrong with connections to it, until it is something else. */
+  complain(why: string): void {
+    if (this.problem === why) return;
+    this.problem = why;
+    this.plane.warn(`instance ${formatAddress(this.address)}: ${why}`);
+  }
 
   /** An idle connection, used within `freshMs` if `fresh`; undefined if there is none. */
   take(fresh: boolean): UpstreamConnection | undefined {

@@ -41,6 +41,8 @@ export class Plane {
     readonly now: () => number,
     /** Told of what should never happen: an exception inside a handler. */
     readonly defect: (error: unknown) => void,
+    /** Told what an operator has to mend, in a line without a name before it. */
+    readonly warn: (line: string) => void,
     /** Called when the last client has gone. */
     readonly emptied: () => void,
   ) {

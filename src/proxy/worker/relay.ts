@@ -47,6 +47,7 @@ export class Relay implements ClientUser, UpstreamUser {
     this.account?.asked(pool.address, plane.coarse);
     client.deadline = plane.coarse + side.limits.connectMs;
     this.upstream = new UpstreamConnection(plane, pool, this);
+    this.upstream.connect();
   }
 
   onUpstreamOpen(): void {

@@ -1,7 +1,8 @@
-import type { Socket, SocketHandler, TCPSocketListener } from 'bun';
+import type { Socket, SocketHandler, TCPSocketListener, TLSOptions } from 'bun';
 import type { Address } from '../../core/address.ts';
 import type { Colour } from '../../core/colour.ts';
 import { emptySide, failures, type Route, type RouteTls, type SideCounters } from '../../core/traffic.ts';
+import type { RouteUpstream } from '../../core/upstream.ts';
 import { listenOn } from '../keeper/listening-socket.ts';
 import { createDataPlane, type WorkerDataPlane } from './data-plane.ts';
 import type { Limits } from './limits.ts';
@@ -140,23 +141,37 @@ export class Origin {
   readonly wires: Wire[] = [];
   readonly errors: unknown[] = [];
   private readonly listener: TCPSocketListener<Wire>;
-  constructor(script: (wire: Wire, index: number) => Promise<void> | void) {
+  constructor(script: (wire: Wire, index: number) => Promise<void> | void, tls?: TLSOptions) {
+    const begin = (socket: Socket<Wire>): void => {
+      const wire = new Wire(socket);
+      socket.data = wire;
+      this.wires.push(wire);
+      void (async () => script(wire, this.wires.length - 1))().catch((error: unknown) =>
+        this.errors.push(error),
+      );
+    };
+    const place = { hostname: '127.0.0.1', port: 0, allowHalfOpen: true };
+    if (tls === undefined) {
+      this.listener = Bun.listen<Wire>({ ...place, socket: { ...handlers, open: begin } });
+      return;
+    }
     this.listener = Bun.listen<Wire>({
-      hostname: '127.0.0.1',
-      port: 0,
-      allowHalfOpen: true,
+      ...place,
+      tls,
       socket: {
         ...handlers,
-        open: (socket) => {
-          const wire = new Wire(socket);
-          socket.data = wire;
-          this.wires.push(wire);
-          void (async () => script(wire, this.wires.length - 1))().catch((error: unknown) =>
-            this.errors.push(error),
-          );
-        },
+        open: () => undefined,
+        handshake: (socket, done) => (done ? begin(socket) : socket.terminate()),
+        // Of connections whose handshake failed.
+        drain: (socket) => this.of(socket)?.on.drain(),
+        end: (socket) => this.of(socket)?.on.end(),
+        close: (socket, error) => this.of(socket)?.on.close(error),
+        error: (socket) => socket.terminate(),
       },
     });
+  }
+  private of(socket: Socket<Wire>): Wire | undefined {
+    return this.wires.find((wire) => wire.socket === socket);
   }
   get address(): Address {
     return { host: '127.0.0.1', port: this.listener.port };
@@ -206,20 +221,24 @@ export class Rig implements AsyncDisposable {
     readonly address: Address,
     readonly previewAddress: Address,
     private readonly defects: readonly unknown[],
+    /** What the plane would tell an operator. */
+    readonly warnings: readonly string[],
   ) {}
 
   /** With `tls`, the addresses are served over TLS. */
   static async start(limits: Partial<Limits> = {}, tls?: RouteTls): Promise<Rig> {
     const defects: unknown[] = [];
+    const warnings: string[] = [];
     const plane = createDataPlane({
       limits: { sweepMs: 10, drainIdleMs: 50, ...limits },
       onDefect: (error) => defects.push(error),
+      onWarning: (line) => warnings.push(line),
     });
     const listeners = [
       await listenOn({ host: '127.0.0.1', port: 0 }),
       await listenOn({ host: '127.0.0.1', port: 0 }),
     ] as const;
-    const rig = new Rig(plane, tls, listeners[0].address, listeners[1].address, defects);
+    const rig = new Rig(plane, tls, listeners[0].address, listeners[1].address, defects, warnings);
     if (tls) rig.route({});
     plane.listen(listeners);
     return rig;
@@ -231,8 +250,8 @@ export class Rig implements AsyncDisposable {
     return rig;
   }
 
-  origin(script: Script): Origin {
-    const origin = new Origin(script);
+  origin(script: Script, tls?: TLSOptions): Origin {
+    const origin = new Origin(script, tls);
     this.origins.push(origin);
     return origin;
   }
@@ -252,6 +271,8 @@ export class Rig implements AsyncDisposable {
     mode?: Route['mode'];
     weights?: Route['weights'];
     errorPages?: Route['errorPages'];
+    /** Of both sides. */
+    upstream?: RouteUpstream;
   }): void {
     const route: Route = {
       service: 'shop',
@@ -261,8 +282,8 @@ export class Rig implements AsyncDisposable {
       preview: this.previewAddress,
       previewHost: sides.previewHost ?? null,
       ...(this.tls && { tls: this.tls }),
-      blue: { release: sides.release ?? 1, instances: [...(sides.blue ?? [])] },
-      green: { release: 2, instances: [...(sides.green ?? [])] },
+      blue: { release: sides.release ?? 1, instances: [...(sides.blue ?? [])], upstream: sides.upstream },
+      green: { release: 2, instances: [...(sides.green ?? [])], upstream: sides.upstream },
       limits: sides.limits,
       tracing: sides.tracing,
       accessLog: sides.accessLog,

@@ -9,6 +9,7 @@ import type { Recorder } from '../record/recorder.ts';
 import type { Recorders } from '../record/recorders.ts';
 import { instanceKey } from '../table/instance-key.ts';
 import { strictTransport } from '../tls/strict-transport.ts';
+import { Dialers } from './dialers.ts';
 import type { Listed } from './directory.ts';
 import { Entry, type Manner, plain, Target } from './entry.ts';
 import { Gate } from './gate.ts';
@@ -30,6 +31,7 @@ export class Routing {
   private entries = new Map<string, Entry>();
   private tls: ReadonlyMap<string, RouteTls> = new Map();
   private pools = new Map<string, InstancePool>();
+  private readonly dialers: Dialers;
   /** Of the services that are not open, or have not been for a while. */
   private readonly gates = new Map<string, Gate>();
   /** Sides of this and of earlier epochs in which something is in flight still. */
@@ -38,7 +40,9 @@ export class Routing {
   constructor(
     private readonly plane: Plane,
     private readonly recorders: Recorders,
-  ) {}
+  ) {
+    this.dialers = new Dialers(plane.now);
+  }
 
   /** Makes `table` the one in force. Connections to instances that are not in it are closed when they get idle. */
   install(table: Table): void {
@@ -111,10 +115,11 @@ export class Routing {
         ([address, listed]) => [address, new Entry(listed, manners.get(address) ?? plain)] as const,
       ),
     );
-    for (const [key, pool] of this.pools) if (!pools.has(key)) pool.retire();
+    for (const [key, pool] of this.pools) if (pools.get(key) !== pool) pool.retire();
     // What a service that was removed holds is answered; nobody would let it go any more.
     for (const [service, gate] of this.gates)
       if (!table.routes.some((route) => route.service === service)) gate.become(openMode);
+    this.dialers.keepOnly(new Set(table.routes.map(({ service }) => service)));
     this.pools = pools;
     this.entries = entries;
     this.tls = tls;
@@ -130,13 +135,14 @@ export class Routing {
     limits: Limits,
     recorder: ((colour: Colour) => Recorder) | null,
   ): Side {
-    const { release, instances } = route[colour];
+    const { release, instances, upstream } = route[colour];
+    const dialer = this.dialers.of(route.service, colour, upstream);
     const policy = route.instancePolicy ?? defaultPolicy;
     const fresh: InstancePool[] = [];
     const own = instances.map((address) => {
       const key = instanceKey(route.service, colour, release, formatAddress(address));
       let pool = pools.get(key) ?? this.pools.get(key);
-      if (pool === undefined) fresh.push((pool = new InstancePool(this.plane, address)));
+      if (pool?.dialer !== dialer) fresh.push((pool = new InstancePool(this.plane, address, dialer)));
       pool.policy = policy;
       pools.set(key, pool);
       return pool;

@@ -1,12 +1,24 @@
-import type { Socket, SocketHandler } from 'bun';
+import type { Dialled } from '../upstream/dialer.ts';
 import type { InstancePool } from './instance-pool.ts';
 import { Outlet } from './outlet.ts';
 import type { Plane } from './plane.ts';
 
+/** What a connection to an instance is carried by: as much of a Bun socket as is used here. */
+export interface Transport {
+  /** Returns how many of the bytes were taken; less than 0 if it is closed. */
+  write(bytes: Uint8Array, from: number, length: number): number;
+  pause(): void;
+  resume(): void;
+  shutdown(): void;
+  end(): void;
+  terminate(): void;
+  setKeepAlive(enable: boolean, delayMs: number): unknown;
+}
+
 /** Who uses a connection to an instance just now: an exchange, or the tunnel that one became. */
 export interface UpstreamUser {
   onUpstreamOpen(): void;
-  /** No connection was made; nothing was sent. */
+  /** No connection was made, or the instance ended it in a way that says that it has read nothing. */
   onUpstreamRefused(): void;
   onUpstreamData(bytes: Uint8Array): void;
   /** All that waited has been sent. */
@@ -18,7 +30,7 @@ export interface UpstreamUser {
 }
 
 /** One connection to an instance: in the pool, or in use by one exchange or tunnel. */
-export class UpstreamConnection {
+export class UpstreamConnection implements Dialled {
   user: UpstreamUser | null;
   readonly outlet = new Outlet();
   /** It has carried a whole exchange before: it may have been closed at the other end since. */
@@ -27,7 +39,9 @@ export class UpstreamConnection {
   idleUntil = 0;
   /** The instance sends no more. */
   ended = false;
-  private socket: Socket<UpstreamConnection> | null = null;
+  private socket: Transport | null = null;
+  /** There is a connection, but not yet one that can be used. */
+  private connecting: Transport | null = null;
   private closed = false;
   private paused = false;
   private shutting = false;
@@ -39,17 +53,11 @@ export class UpstreamConnection {
   ) {
     this.user = user;
     plane.upstreams.add(this);
-    const { host, port } = pool.address;
-    // The handlers hear of a failure first, and the rejection is the same news again; unless there was no socket at all.
-    Promise.try(() =>
-      Bun.connect<UpstreamConnection>({
-        hostname: host,
-        port,
-        allowHalfOpen: true,
-        data: this,
-        socket: handlers,
-      }),
-    ).catch(() => this.onRefused());
+  }
+
+  /** Called once; `onUpstreamOpen` or `onUpstreamRefused` follows, perhaps before this returns. */
+  connect(): void {
+    this.pool.connect(this);
   }
 
   get isOpen(): boolean {
@@ -102,26 +110,48 @@ export class UpstreamConnection {
     this.closed = true;
     this.plane.upstreams.delete(this);
     this.outlet.clear();
-    const { socket } = this;
-    this.socket = null;
+    const { socket, connecting } = this;
+    this.socket = this.connecting = null;
+    connecting?.terminate();
     if (socket === null) return;
     if (abruptly) socket.terminate();
     else socket.end();
   }
 
-  onOpen(socket: Socket<UpstreamConnection>): void {
+  onConnecting(socket: Transport): void {
+    if (this.closed) socket.terminate();
+    else this.connecting = socket;
+  }
+  onOpen(socket: Transport): void {
+    this.connecting = null;
     if (this.closed) {
       socket.end();
       return;
     }
     this.socket = socket;
+    if (this.pool.problem !== null) this.pool.problem = null;
     this.user?.onUpstreamOpen();
   }
-  onRefused(): void {
+  onRefused(why: string | null): void {
     if (this.closed || this.socket !== null) return;
+    this.connecting = null;
+    this.refuse(why);
+  }
+  onAlert(why: string): void {
+    // A client's certificate that the instance does not like is told by the first thing that it sends (RFC 8446 §4.4.2.4).
+    if (!this.closed && this.socket !== null && !this.reused && this.user !== null)
+      this.refuse(`TLS: ${why}`);
+  }
+  private refuse(why: string | null): void {
     this.closed = true;
+    this.socket = null;
+    this.outlet.clear();
     this.plane.upstreams.delete(this);
+    if (why !== null) this.pool.complain(why);
     this.user?.onUpstreamRefused();
+  }
+  onDefect(error: unknown): void {
+    this.plane.defect(error);
   }
   onData(bytes: Uint8Array): void {
     if (this.user !== null) this.user.onUpstreamData(bytes);
@@ -146,6 +176,7 @@ export class UpstreamConnection {
   }
   onClose(clean: boolean): void {
     if (this.closed) return;
+    if (this.socket === null) return this.onRefused(null);
     this.closed = true;
     this.socket = null;
     this.plane.upstreams.delete(this);
@@ -154,17 +185,3 @@ export class UpstreamConnection {
     else this.pool.forget(this);
   }
 }
-
-/** One object for all connections: what differs is in `socket.data`. */
-const handlers: SocketHandler<UpstreamConnection> = {
-  open: (socket) => socket.data.onOpen(socket),
-  data: (socket, bytes) => socket.data.onData(bytes),
-  drain: (socket) => socket.data.onDrain(),
-  end: (socket) => socket.data.onEnd(),
-  close: (socket, error) => socket.data.onClose(error === undefined),
-  connectError: (socket) => socket.data.onRefused(),
-  error: (socket, error) => {
-    socket.data.plane.defect(error);
-    socket.terminate();
-  },
-};
