@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectSecurely } from 'node:tls';
 import { formatAddress, type Address } from '../core/address.ts';
 import { formatDuration } from '../core/duration.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -7,7 +8,7 @@ import { withDeadline, type Stop } from './deadline.ts';
 /** How a conversation with a target ended, if not by what it said. */
 export type Failure =
   | { readonly kind: 'stopped'; readonly by: Stop; readonly connected: boolean }
-  | { readonly kind: 'failed'; readonly code: string; readonly connected: boolean };
+  | { readonly kind: 'failed'; readonly code: string; readonly connected: boolean; readonly tls?: string };
 
 /** What one does on a connection. `finish` ends it with a result; `data` and `end` (the target said all) may call it. */
 export interface Conversation<T> {
@@ -26,17 +27,23 @@ export async function converse<T>(
   timeoutMs: number,
   signal: AbortSignal | undefined,
   conversation: Conversation<T>,
+  secure: ConnectionOptions | null = null,
 ): Promise<T | Failure> {
   const { promise, resolve } = Promise.withResolvers<T | Failure>();
+  let reached = false;
   let connected = false;
   let socket: Socket | undefined;
+  /** What to say of a failure between the connection and its use. */
+  const handshake = (tls: string): { tls?: string } => (reached && !connected ? { tls } : {});
   const stopped = (by: Stop): void => resolve({ kind: 'stopped', by, connected });
   try {
     return await withDeadline(clock, timeoutMs, signal, stopped, () => {
       if (signal?.aborted) return promise;
-      const opened = connect({ host: address.host, port: address.port });
+      const place = { host: address.host, port: address.port };
+      const opened = secure === null ? connect(place) : connectSecurely({ ...secure, ...place });
       socket = opened;
-      opened.on('connect', () => {
+      opened.on('connect', () => (reached = true));
+      opened.on(secure === null ? 'connect' : 'secureConnect', () => {
         connected = true;
         conversation.connected(opened, resolve);
       });
@@ -46,9 +53,11 @@ export async function converse<T>(
       opened.on('end', () => conversation.end(resolve));
       opened.on('error', (error) => {
         const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
-        resolve({ kind: 'failed', code, connected });
+        resolve({ kind: 'failed', code, connected, ...handshake(error.message) });
       });
-      opened.on('close', () => resolve({ kind: 'failed', code: 'closed', connected }));
+      opened.on('close', () =>
+        resolve({ kind: 'failed', code: 'closed', connected, ...handshake('the connection was closed') }),
+      );
       return promise;
     });
   } finally {
@@ -65,6 +74,7 @@ export function describeFailure(failure: Failure, address: Address, timeoutMs: n
       ? `no answer within ${formatDuration(timeoutMs)}`
       : `no connection to ${at} within ${formatDuration(timeoutMs)}`;
   }
+  if (failure.tls !== undefined) return `no TLS with ${at}: ${failure.tls}`;
   if (failure.code === 'ECONNREFUSED') return `connection refused at ${at}`;
   if (failure.code === 'ENOTFOUND' || failure.code === 'EAI_AGAIN')
     return `no address is known for ${address.host}`;

@@ -4,6 +4,7 @@ import type { CheckResult, CheckTarget, Probe } from '../ports/check.ts';
 import type { Clock } from '../ports/clock.ts';
 import { converse, describeFailure } from './connection.ts';
 import { bodyLimitBytes, ResponseReader, type ResponseState } from './http-response.ts';
+import { secureOptions } from './secure.ts';
 import { statusMatches } from './status.ts';
 
 type HttpProbe = NonNullable<Probe['http']>;
@@ -63,25 +64,34 @@ function judge(probe: HttpProbe, reader: ResponseReader, { phase, ...state }: Re
 export async function httpCheck(
   clock: Clock,
   probe: HttpProbe,
-  { address }: CheckTarget,
+  { address, upstream }: CheckTarget,
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<CheckResult> {
   const began = clock.monotonic();
   const reader = new ResponseReader(probe.method === 'HEAD');
-  const result = await converse<Answer>(clock, address, timeoutMs, signal, {
-    connected: (socket) => {
-      socket.write(renderRequest(probe, address));
+  const secure = await secureOptions(upstream, address);
+  if (typeof secure === 'string') return { ok: false, detail: secure, ms: clock.monotonic() - began };
+  const result = await converse<Answer>(
+    clock,
+    address,
+    timeoutMs,
+    signal,
+    {
+      connected: (socket) => {
+        socket.write(renderRequest(probe, address));
+      },
+      data: (chunk, finish) => {
+        const answer = judge(probe, reader, reader.push(chunk));
+        if (answer) finish(answer);
+      },
+      end: (finish) => {
+        const answer = judge(probe, reader, reader.end());
+        if (answer) finish(answer);
+      },
     },
-    data: (chunk, finish) => {
-      const answer = judge(probe, reader, reader.push(chunk));
-      if (answer) finish(answer);
-    },
-    end: (finish) => {
-      const answer = judge(probe, reader, reader.end());
-      if (answer) finish(answer);
-    },
-  });
+    secure,
+  );
   const ms = clock.monotonic() - began;
   const says = (ok: boolean, text: string): CheckResult => ({
     ok,

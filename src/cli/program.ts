@@ -288,6 +288,18 @@ export function makeProgram({ begin, end }: Running): Program {
     )
     .option('--tls-key <file>', 'Its private key, in PEM')
     .option('--access-log <file>', 'Write a line of JSON for each request there; - is standard output')
+    .addOption(
+      new Option('--upstream-protocol <protocol>', 'How instances are spoken to (default: http1)').choices([
+        'http1',
+        'h2',
+      ]),
+    )
+    .option('--upstream-tls', 'Speak TLS to the instances; the options below say so, too')
+    .option('--upstream-ca <file>', 'Who signs their certificates, in PEM (default: whom the system trusts)')
+    .option('--upstream-name <host>', 'The name that their certificates hold (default: that of the address)')
+    .option('--upstream-cert <file>', 'A certificate of our own for them, in PEM')
+    .option('--upstream-key <file>', 'Its private key, in PEM')
+    .option('--upstream-insecure', 'Take any certificate of theirs: for tests')
     .option('--admin <socket>', 'Path of the admin socket (default: proxy/admin.sock in the home directory)')
     .option('--workers <n>', 'Worker processes (default: one for each core, at most 8)', whole(1, 64))
     .option('--service <name>', 'Which service of a proxy that has several')

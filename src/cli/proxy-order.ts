@@ -5,6 +5,8 @@ import { CutoverError } from '../core/errors.ts';
 import { AccessLog, type RouteAccessLog, routeAccessLog } from '../core/access-log.ts';
 import type { Route, RouteTls } from '../core/traffic.ts';
 import { weighted, Weights } from '../core/weights.ts';
+import { type UpstreamWords, upstreamOf } from './upstream-words.ts';
+import type { RouteUpstream } from '../core/upstream.ts';
 
 /** The one service of a proxy that runs by itself. */
 export const aloneService = 'main';
@@ -20,6 +22,8 @@ export interface ProxyOrder {
   readonly tls: RouteTls | undefined;
   /** Undefined: none. */
   readonly accessLog: RouteAccessLog | undefined;
+  /** Undefined: plain HTTP/1.1 to the instances. */
+  readonly upstream: RouteUpstream | undefined;
 }
 
 const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });
@@ -83,7 +87,7 @@ export function proxyOrder(
     readonly tlsCert?: string;
     readonly tlsKey?: string;
     readonly accessLog?: string;
-  },
+  } & UpstreamWords,
   cwd: string,
 ): ProxyOrder {
   const listen = listenAddress(words.listen);
@@ -115,12 +119,13 @@ export function proxyOrder(
     live,
     tls: tlsOf(words.tlsCert, words.tlsKey, cwd),
     accessLog: accessLogOf(words.accessLog, cwd),
+    upstream: upstreamOf(words, cwd),
   };
 }
 
 /** The route for an order, beside what was in force in this home before. */
 export function orderedRoute(
-  { listen, blue, green, live, tls, accessLog }: ProxyOrder,
+  { listen, blue, green, live, tls, accessLog, upstream }: ProxyOrder,
   former: Route | null,
 ): Route {
   const sides = { blue, green };
@@ -129,6 +134,7 @@ export function orderedRoute(
   const side = (release: number, all: readonly Address[]) => ({
     release: all.length > 0 ? release : null,
     instances: [...all],
+    ...(upstream && { upstream }),
   });
   return {
     service: aloneService,

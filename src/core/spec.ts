@@ -319,72 +319,75 @@ export const Spec = z
           'What clients and instances may take, in bytes and time. See docs/limits.md.',
         ),
       })
-      .superRefine(({ listen, preview, previewHost, hosts, paths, protocol, tls, errorPages, upstream }, context) => {
-        if (protocol === 'tcp' && errorPages !== undefined) {
-          context.addIssue({
-            code: 'custom',
-            path: ['errorPages'],
-            input: 'errorPages',
-            message: 'expected no errorPages with protocol tcp: nothing is answered there',
-          });
-        }
-        if (protocol === 'tcp' && tls !== undefined) {
-          context.addIssue({
-            code: 'custom',
-            path: ['tls'],
-            input: 'tls',
-            message: 'expected no tls with protocol tcp: the instances end it themselves',
-          });
-        }
-        if (protocol === 'tcp' && upstream !== undefined) {
-          context.addIssue({
-            code: 'custom',
-            path: ['upstream'],
-            input: 'upstream',
-            message: 'expected no upstream with protocol tcp: whatever clients send goes to the instances as it is',
-          });
-        }
-        if (protocol === 'tcp' && (previewHost !== undefined || hosts.length > 0 || paths.length > 0)) {
-          context.addIssue({
-            code: 'custom',
-            path: ['protocol'],
-            input: protocol,
-            message: 'expected no previewHost, hosts or paths with protocol tcp: no request is read',
-          });
-        }
-        const twice = (what: string, list: readonly string[], path: readonly string[]): void => {
-          const at = list.findIndex((item, index) => list.indexOf(item) !== index);
-          if (at === -1) return;
-          context.addIssue({
-            code: 'custom',
-            path: path.map((key) => (key === '#' ? at : key)),
-            input: list[at],
-            message: `expected each ${what} once`,
-          });
-        };
-        twice('host', hosts, ['hosts', '#']);
-        twice(
-          'prefix',
-          paths.map(({ prefix }) => prefix),
-          ['paths', '#', 'prefix'],
-        );
-        if (previewHost !== undefined && hosts.includes(previewHost)) {
-          context.addIssue({
-            code: 'custom',
-            path: ['previewHost'],
-            input: previewHost,
-            message: 'expected a host that is not one of router.hosts',
-          });
-        }
-        if (preview && listen.port !== 0 && preview.port === listen.port && preview.host === listen.host) {
-          context.addIssue({
-            code: 'custom',
-            path: ['preview'],
-            input: preview,
-            message: 'expected an address that differs from router.listen',
-          });
-        }
-      })
+      .superRefine(
+        ({ listen, preview, previewHost, hosts, paths, protocol, tls, errorPages, upstream }, context) => {
+          if (protocol === 'tcp' && errorPages !== undefined) {
+            context.addIssue({
+              code: 'custom',
+              path: ['errorPages'],
+              input: 'errorPages',
+              message: 'expected no errorPages with protocol tcp: nothing is answered there',
+            });
+          }
+          if (protocol === 'tcp' && tls !== undefined) {
+            context.addIssue({
+              code: 'custom',
+              path: ['tls'],
+              input: 'tls',
+              message: 'expected no tls with protocol tcp: the instances end it themselves',
+            });
+          }
+          if (protocol === 'tcp' && upstream !== undefined) {
+            context.addIssue({
+              code: 'custom',
+              path: ['upstream'],
+              input: 'upstream',
+              message:
+                'expected no upstream with protocol tcp: whatever clients send goes to the instances as it is',
+            });
+          }
+          if (protocol === 'tcp' && (previewHost !== undefined || hosts.length > 0 || paths.length > 0)) {
+            context.addIssue({
+              code: 'custom',
+              path: ['protocol'],
+              input: protocol,
+              message: 'expected no previewHost, hosts or paths with protocol tcp: no request is read',
+            });
+          }
+          const twice = (what: string, list: readonly string[], path: readonly string[]): void => {
+            const at = list.findIndex((item, index) => list.indexOf(item) !== index);
+            if (at === -1) return;
+            context.addIssue({
+              code: 'custom',
+              path: path.map((key) => (key === '#' ? at : key)),
+              input: list[at],
+              message: `expected each ${what} once`,
+            });
+          };
+          twice('host', hosts, ['hosts', '#']);
+          twice(
+            'prefix',
+            paths.map(({ prefix }) => prefix),
+            ['paths', '#', 'prefix'],
+          );
+          if (previewHost !== undefined && hosts.includes(previewHost)) {
+            context.addIssue({
+              code: 'custom',
+              path: ['previewHost'],
+              input: previewHost,
+              message: 'expected a host that is not one of router.hosts',
+            });
+          }
+          if (preview && listen.port !== 0 && preview.port === listen.port && preview.host === listen.host) {
+            context.addIssue({
+              code: 'custom',
+              path: ['preview'],
+              input: preview,
+              message: 'expected an address that differs from router.listen',
+            });
+          }
+        },
+      )
       .describe('How traffic reaches the service.'),
     platform: z
       .strictObject({

@@ -1,5 +1,6 @@
 import type { Address } from '../core/address.ts';
 import type { Check, Health } from '../core/spec.ts';
+import type { RouteUpstream } from '../core/upstream.ts';
 
 /** What one probe found. `detail` is one line for a person: what was expected and what was found. `output`: the tail of a command's. */
 export interface CheckResult {
@@ -14,6 +15,8 @@ export interface CheckTarget {
   readonly address: Address;
   readonly variables: Readonly<Record<string, string>>;
   readonly directory: string;
+  /** How it is spoken to; absent: plain HTTP/1.1. */
+  readonly upstream?: RouteUpstream | undefined;
 }
 
 /** The kinds of a check in a spec; exactly one is there. */

@@ -1,7 +1,10 @@
+import { formatAddress } from '../core/address.ts';
 import type { Colour } from '../core/colour.ts';
 import { CutoverError } from '../core/errors.ts';
-import type { Placement } from '../core/placement.ts';
+import { addressesOf, type Placement } from '../core/placement.ts';
 import type { Release } from '../core/release.ts';
+import { routedLayer } from '../core/spec.ts';
+import { routeUpstreamOf } from '../core/upstream.ts';
 import type { CheckResult, CheckTarget, Probe } from '../ports/check.ts';
 import type { InstanceStatus } from '../ports/platform.ts';
 import type { StepContext } from './step.ts';
@@ -20,16 +23,20 @@ export async function probing(
   const environment = context.environment(colour);
   const variables = await context.platform.variables(environment, release, placement);
   const { directory } = await context.platform.ship(context.service().name, release, context.signal);
+  const { base, spec } = release;
+  const routed = new Set(addressesOf(placement, routedLayer(spec)).map(formatAddress));
+  const spoken = routeUpstreamOf(spec.router.upstream, base);
   return {
     placement,
     async run(probe, address, timeoutMs) {
+      const upstream = routed.has(formatAddress(address)) ? spoken : undefined;
       const own = {
         HOST: address.host,
         PORT: String(address.port),
         CUTOVER_ADDRESS: `${address.host}:${address.port}`,
       };
-      const url = `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
-      const target = { address, directory, variables: { ...variables, ...own, CUTOVER_URL: url } };
+      const url = `${upstream?.tls ? 'https' : 'http'}://${formatAddress(address)}`;
+      const target = { address, directory, variables: { ...variables, ...own, CUTOVER_URL: url }, upstream };
       const result = await context.checker.run(probe, target, timeoutMs, context.signal);
       context.signal.throwIfAborted();
       return result;

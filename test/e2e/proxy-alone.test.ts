@@ -299,3 +299,37 @@ test('a proxy with a certificate serves https, and needs its key as well', async
   const trust = ['--cacert', cert, '--resolve', `shop.example:${port}:127.0.0.1`];
   expect((await curl(...trust, `https://shop.example:${port}/`)).text).toBe('blue');
 });
+
+test('with --upstream-ca and a certificate of its own it speaks TLS to instances that want one', async () => {
+  using files = new TestCertificates();
+  await files.make('authority');
+  await files.sign('instance', 'authority', 'DNS:instances.shop.internal');
+  await files.sign('proxy', 'authority');
+  const text = (name: string): string => readFileSync(files.path(name), 'utf8');
+  using server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    tls: {
+      ...{ cert: text('instance.crt'), key: text('instance.key'), ca: text('authority.crt') },
+      ...{ requestCert: true, rejectUnauthorized: true },
+    },
+    fetch: () => new Response('secured'),
+  });
+  const words = [
+    ...anyPort,
+    '--blue',
+    `127.0.0.1:${server.port}`,
+    '--upstream-ca',
+    files.path('authority.crt'),
+  ];
+  const half = await runCli(['proxy', ...words, '--upstream-cert', files.path('proxy.crt')], { cwd: folder });
+  expect(half.exit).toBe(2);
+  expect(half.stderr).toContain('--upstream-key');
+  const own = ['--upstream-cert', files.path('proxy.crt'), '--upstream-key', files.path('proxy.key')];
+  const broken = await runCli(['proxy', ...words, ...own.slice(0, 3), files.path('absent')], { cwd: folder });
+  expect(broken.exit).not.toBe(0);
+  expect(broken.stderr).toContain('expected a certificate that can be used');
+  const proxy = await Alone.start(...words, ...own, '--upstream-name', 'instances.shop.internal');
+  expect(await proxy.get()).toBe('secured');
+  expect((await proxy.router.counters('main')).blue.failed).toEqual({});
+});

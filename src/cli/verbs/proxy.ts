@@ -8,6 +8,7 @@ import { modeNames } from '../../core/mode.ts';
 import { answerJson, type Invocation } from '../invocation.ts';
 import { keep } from '../processes/proxy-keeper.ts';
 import { aloneService, orderedRoute, proxyOrder, weightsOrder } from '../proxy-order.ts';
+import type { UpstreamWords } from '../upstream-words.ts';
 import {
   proxyDividedLine,
   proxyStatusLines,
@@ -17,7 +18,7 @@ import {
 } from '../render/proxy.ts';
 import { upgradeProxy } from '../upgrade-proxy.ts';
 
-export interface ProxyOptions {
+export interface ProxyOptions extends UpstreamWords {
   readonly listen?: string;
   readonly blue?: string;
   readonly green?: string;
@@ -31,6 +32,13 @@ export interface ProxyOptions {
   readonly page?: string;
 }
 
+/** What only the start of a proxy is told. */
+const starting = [
+  ...(['listen', 'blue', 'green', 'live', 'tlsCert', 'tlsKey', 'accessLog', 'workers'] as const),
+  ...(['upstreamProtocol', 'upstreamTls', 'upstreamCa', 'upstreamName'] as const),
+  ...(['upstreamCert', 'upstreamKey', 'upstreamInsecure'] as const),
+];
+
 const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });
 
 /** The proxy by itself, or an order to one that runs. */
@@ -41,12 +49,10 @@ export async function proxy(
   options: ProxyOptions,
 ): Promise<number> {
   if (action === undefined) return serve(invocation, options);
-  const stray = (
-    ['listen', 'blue', 'green', 'live', 'tlsCert', 'tlsKey', 'accessLog', 'workers'] as const
-  ).find((each) => options[each] !== undefined);
+  const stray = starting.find((each) => options[each] !== undefined);
   if (stray !== undefined)
     throw usage(
-      `cutover proxy ${action}: --${stray.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)} is for starting a proxy`,
+      `cutover proxy ${action}: --${stray.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for starting a proxy`,
       'leave it out; --admin SOCK or --home DIR says which proxy is meant',
     );
   const router = new EmbeddedRouter(

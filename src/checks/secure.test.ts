@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { systemClock } from '../clocks/system.ts';
+import { Check } from '../core/spec.ts';
+import type { RouteUpstream } from '../core/upstream.ts';
+import { TestCertificates } from '../proxy/tls/certificates.fixture.ts';
+import { createChecker } from './index.ts';
+
+const checker = createChecker({ clock: systemClock });
+let files: TestCertificates;
+let server: Bun.Server<undefined>;
+beforeAll(async () => {
+  files = new TestCertificates();
+  await files.make('authority');
+  await files.make('stranger');
+  await files.sign('instance', 'authority', 'DNS:instance.example', 'IP:127.0.0.1');
+  await files.sign('controller', 'authority');
+  const text = (name: string): string => readFileSync(files.path(name), 'utf8');
+  server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    tls: {
+      ...{ cert: text('instance.crt'), key: text('instance.key'), ca: text('authority.crt') },
+      ...{ requestCert: true, rejectUnauthorized: true },
+    },
+    fetch: () => new Response('well'),
+  });
+});
+afterAll(async () => {
+  await server.stop(true);
+  files[Symbol.dispose]();
+});
+
+const check = (what: Record<string, unknown>, more: Partial<NonNullable<RouteUpstream['tls']>> = {}) =>
+  checker.run(
+    Check.parse(what),
+    {
+      address: { host: '127.0.0.1', port: server.port ?? 0 },
+      variables: {},
+      directory: tmpdir(),
+      upstream: {
+        protocol: 'http1',
+        tls: {
+          ca: files.path('authority.crt'),
+          serverName: null,
+          cert: files.path('controller.crt'),
+          key: files.path('controller.key'),
+          verify: true,
+          ...more,
+        },
+      },
+    },
+    2000,
+  );
+
+test('checks speak TLS to instances as the proxy does, with a certificate of their own', async () => {
+  const found = await check({ http: { path: '/', contains: 'well' } });
+  expect(found.detail).toStartWith('GET /: 200 after');
+  expect(found.ok).toBeTrue();
+  expect((await check({ tcp: true })).ok).toBeTrue();
+  expect((await check({ tcp: true }, { serverName: 'instance.example' })).ok).toBeTrue();
+});
+
+test.each([
+  ['whose authority is not trusted', { ca: 'stranger.crt' }, 'no TLS with 127.0.0.1:'],
+  ['that is for another name', { serverName: 'other.example' }, 'no TLS with 127.0.0.1:'],
+  ['that cannot be read', { ca: 'absent' }, 'a file of router.upstream.tls cannot be read: ENOENT'],
+] as const)('a certificate %s fails them, and is told', async (_, tls, says) => {
+  const more = 'ca' in tls ? { ca: files.path(tls.ca) } : tls;
+  for (const what of [{ tcp: true }, { http: { path: '/' } }]) {
+    const found = await check(what, more);
+    expect(found.ok).toBeFalse();
+    expect(found.detail).toContain(says);
+  }
+  if (!('ca' in tls && tls.ca === 'absent'))
+    expect((await check({ tcp: true }, { ...more, verify: false })).ok).toBeTrue();
+});
