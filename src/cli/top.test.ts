@@ -17,6 +17,7 @@ const counters = (at: number, requests: number): Counters => ({
   green: emptySide(),
   refused: {},
   told: nothingTold,
+  queued: 0,
 });
 const view = (at: number, requests: number) => ({
   json: { service: 'shop', live: 'blue', counters: counters(at, requests) },

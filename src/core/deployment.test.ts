@@ -103,6 +103,7 @@ class World {
       green: emptySide(),
       refused: {},
       told: nothingTold,
+      queued: 0,
     };
     return [
       { type: 'traffic-measured', deployment, moment: 'switch', counters },

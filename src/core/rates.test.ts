@@ -10,6 +10,7 @@ const reading = (at: number, blue: Partial<Counters['blue']> = {}, bootId = 'one
   green: emptySide(),
   refused: blue.requests ? { '400': 3 } : { '400': 1 },
   told: nothingTold,
+  queued: 0,
 });
 
 test('rates are what came between two readings, by the time between them', () => {

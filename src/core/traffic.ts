@@ -147,6 +147,8 @@ export const Counters = z.object({
   refused: perCause,
   /** Of the access log, and of the spans that are sent to a collector. */
   told: ToldCounters.default(nothingTold),
+  /** Requests that the mode of the service holds just now, those that leave at its pace among them. */
+  queued: z.number().default(0),
 });
 export type Counters = z.infer<typeof Counters>;
 

@@ -35,6 +35,7 @@ const counters: fc.Arbitrary<Counters> = fc
     green: emptySide(),
     refused: {},
     told: nothingTold,
+    queued: 0,
   }));
 
 const planned: fc.Arbitrary<PlannedStep> = fc.oneof(

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createChecker } from '../../checks/index.ts';
 import { systemClock } from '../../clocks/system.ts';
+import { readHomeSettings } from '../../config/home-settings.ts';
 import { prepareSocketDirectory, socketPath } from '../../config/home.ts';
 import { parseScrapeAddress, serveMetrics, type ScrapeEndpoint } from '../../config/scrape-endpoint.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
@@ -44,10 +45,11 @@ export async function run(args: string[]): Promise<number> {
   });
   const home = resolve(values.home ?? '.cutover');
   try {
+    const settings = readHomeSettings(home);
     await control(home, {
       workers: values.workers === undefined ? undefined : Number(values.workers),
-      proxyMetrics: values.metrics,
-      metrics: values['controller-metrics'],
+      proxyMetrics: values.metrics ?? settings.metrics,
+      metrics: values['controller-metrics'] ?? settings.controllerMetrics,
     });
     return 0;
   } catch (error) {

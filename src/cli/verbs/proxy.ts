@@ -6,6 +6,7 @@ import { CutoverError } from '../../core/errors.ts';
 import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
 import { modeNames } from '../../core/mode.ts';
 import { answerJson, type Invocation } from '../invocation.ts';
+import { readHomeSettings } from '../../config/home-settings.ts';
 import { keep } from '../processes/proxy-keeper.ts';
 import { aloneService, orderedRoute, proxyOrder, weightsOrder } from '../proxy-order.ts';
 import type { UpstreamWords } from '../upstream-words.ts';
@@ -26,6 +27,7 @@ export interface ProxyOptions extends UpstreamWords {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly accessLog?: string;
+  readonly metrics?: string;
   readonly admin?: string;
   readonly workers?: number;
   readonly service?: string;
@@ -34,7 +36,7 @@ export interface ProxyOptions extends UpstreamWords {
 
 /** What only the start of a proxy is told. */
 const starting = [
-  ...(['listen', 'blue', 'green', 'live', 'tlsCert', 'tlsKey', 'accessLog', 'workers'] as const),
+  ...(['listen', 'blue', 'green', 'live', 'tlsCert', 'tlsKey', 'accessLog', 'metrics', 'workers'] as const),
   ...(['upstreamProtocol', 'upstreamTls', 'upstreamCa', 'upstreamName'] as const),
   ...(['upstreamCert', 'upstreamKey', 'upstreamInsecure'] as const),
 ];
@@ -75,10 +77,12 @@ async function serve(invocation: Invocation, options: ProxyOptions): Promise<num
     throw usage('--service: a proxy by itself has one service', 'leave it out');
   const order = proxyOrder(options, invocation.cwd);
   const { cwd, home, json, output, paint } = invocation;
+  const settings = home === undefined ? {} : readHomeSettings(resolve(cwd, home));
   await keep(
     {
       home: home === undefined ? mkdtempSync(join(tmpdir(), 'cutover-proxy-')) : resolve(cwd, home),
       workers: options.workers,
+      metrics: options.metrics ?? settings.metrics,
       adminSocket: options.admin === undefined ? undefined : resolve(cwd, options.admin),
       alone: true,
       temporary: home === undefined,

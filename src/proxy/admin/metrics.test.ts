@@ -45,4 +45,15 @@ test('metrics count what went through all workers, in a form that a strict parse
   expect(value('table_version')).toBe(1);
   expect(value('workers')).toBe(2);
   expect(value('workers_ready')).toBe(2);
+  for (const name of ['ejected_total', 'instances_sick']) expect(value(name, of('blue'))).toBe(0);
+  for (const name of [
+    'access_log_lines_total',
+    'access_log_dropped_total',
+    'spans_sent_total',
+    'spans_dropped_total',
+    'queued',
+  ])
+    expect(value(name, { service: 'shop' })).toBe(0);
+  expect(value('mode', { service: 'shop', mode: 'open' })).toBe(1);
+  expect(value('mode', { service: 'shop', mode: 'held' })).toBe(0);
 });

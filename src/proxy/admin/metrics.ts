@@ -1,5 +1,6 @@
 import type { Colour } from '../../core/colour.ts';
 import { exposition, latencyDistribution, type Family, type Sample } from '../../core/exposition.ts';
+import { modeNames } from '../../core/mode.ts';
 import { failureCauses, type Counters, type Route, type SideCounters } from '../../core/traffic.ts';
 import type { ProxyStatus } from './protocol.ts';
 
@@ -7,13 +8,19 @@ import type { ProxyStatus } from './protocol.ts';
 export interface ProxyReading {
   readonly status: ProxyStatus;
   readonly services: readonly { readonly route: Route; readonly counters: Counters }[];
+  /** Milliseconds since 1970, of what is served. */
+  readonly certificates: readonly {
+    readonly service: string;
+    readonly file: string;
+    readonly notAfter: number;
+  }[];
 }
 
 const colours: readonly Colour[] = ['blue', 'green'];
 const classes = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 /** What the proxy has counted since its keeper started, as Prometheus text. Pure. */
-export function proxyMetrics({ status, services }: ProxyReading): string {
+export function proxyMetrics({ status, services, certificates }: ProxyReading): string {
   type Labelled = { route: Route; colour: Colour; side: SideCounters; labels: Record<string, string> };
   const sides = services.flatMap(({ route, counters }): Labelled[] =>
     colours.map((colour) => ({
@@ -27,6 +34,8 @@ export function proxyMetrics({ status, services }: ProxyReading): string {
     sides.map((each) => ({ labels: each.labels, value: value(each) }));
   const eachService = (value: (route: Route) => number): Sample[] =>
     services.map(({ route }) => ({ labels: { service: route.service }, value: value(route) }));
+  const eachCount = (value: (counters: Counters) => number): Sample[] =>
+    services.map(({ route, counters }) => ({ labels: { service: route.service }, value: value(counters) }));
   const counter = (name: string, help: string, samples: readonly Sample[]): Family => ({
     name: `cutover_proxy_${name}_total`,
     help,
@@ -101,6 +110,36 @@ export function proxyMetrics({ status, services }: ProxyReading): string {
       eachSide(({ side }) => side.upgrades),
     ),
     counter(
+      'ejected',
+      'How often an instance was ejected, once for each worker.',
+      eachSide(({ side }) => side.ejected),
+    ),
+    counter(
+      'access_log_lines',
+      'Lines of the access log that were taken to be written.',
+      eachCount(({ told }) => told.lines),
+    ),
+    counter(
+      'access_log_dropped',
+      'Lines of the access log that were dropped: the disk did not follow.',
+      eachCount(({ told }) => told.linesDropped),
+    ),
+    counter(
+      'spans_sent',
+      'Spans that a collector has taken.',
+      eachCount(({ told }) => told.spans),
+    ),
+    counter(
+      'spans_dropped',
+      'Spans that no collector took in time.',
+      eachCount(({ told }) => told.spansDropped),
+    ),
+    gauge(
+      'queued',
+      'Requests that the mode of the service holds.',
+      eachCount(({ queued }) => queued),
+    ),
+    counter(
       'received_bytes',
       'Bytes from clients, heads included.',
       eachSide(({ side }) => side.bytesIn),
@@ -142,6 +181,32 @@ export function proxyMetrics({ status, services }: ProxyReading): string {
       'instances',
       'Instances that an environment has in the table.',
       eachSide(({ route, colour }) => route[colour].instances.length),
+    ),
+    gauge(
+      'instances_sick',
+      'Instances that the checks of the keeper find sick.',
+      eachSide(
+        ({ route, colour }) =>
+          status.sick.filter((instance) => instance.startsWith(`${route.service} ${colour} `)).length,
+      ),
+    ),
+    gauge(
+      'mode',
+      '1 for the mode that the service is in.',
+      services.flatMap(({ route }) =>
+        modeNames.map((mode) => ({
+          labels: { service: route.service, mode },
+          value: (route.mode?.mode ?? 'open') === mode ? 1 : 0,
+        })),
+      ),
+    ),
+    gauge(
+      'certificate_not_after_seconds',
+      'Until when a certificate that is served is valid, in seconds since 1970.',
+      certificates.map(({ service, file, notAfter }) => ({
+        labels: { service, file },
+        value: notAfter / 1000,
+      })),
     ),
     gauge(
       'epoch',

@@ -240,7 +240,7 @@ export class Keeper {
       route,
       counters: this.fleet.counters(route.service, this.bootId),
     }));
-    return proxyMetrics({ status: this.status(), services });
+    return proxyMetrics({ status: this.status(), services, certificates: this.certificates.validity() });
   }
 
   status(): ProxyStatus {

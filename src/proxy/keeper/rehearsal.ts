@@ -31,7 +31,15 @@ export function rehearseChange(): void {
       changed: true,
       holdMs: 0,
       held: 0,
-      counters: { bootId: '', at: 0, blue: emptySide(), green: emptySide(), refused: {}, told: nothingTold },
+      counters: {
+        bootId: '',
+        at: 0,
+        blue: emptySide(),
+        green: emptySide(),
+        refused: {},
+        told: nothingTold,
+        queued: 0,
+      },
     });
   }
 }

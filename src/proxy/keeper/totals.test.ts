@@ -11,6 +11,7 @@ const counted = (requests: number, inFlight: number): WorkerCounters => ({
     green: emptySide(),
     refused: { '400': 1 },
     told: { lines: 3, linesDropped: 1, spans: 2, spansDropped: 4 },
+    queued: 5,
   },
 });
 
@@ -23,9 +24,11 @@ test('a total over workers that are here and gone only grows, and what a dead on
     blue: { requests: 12, inFlight: 3, latency: [[3, 12]] },
     refused: { '400': 2 },
     told: { lines: 6, linesDropped: 2, spans: 4, spansDropped: 8 },
+    queued: 10,
   });
   totals.retire(counted(5, 2));
   const after = totals.of('shop', [counted(7, 1)], 'boot', 11);
+  expect(after.queued).toBe(5);
   expect(after.blue).toMatchObject({ requests: 12, inFlight: 1, failed: { 'worker-lost': 2 } });
 });
 
@@ -37,6 +40,7 @@ test('a service that nobody counted has zeros', () => {
     green: emptySide(),
     refused: {},
     told: nothingTold,
+    queued: 0,
   });
 });
 

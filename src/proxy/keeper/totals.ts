@@ -16,6 +16,7 @@ const emptyCounters = (): ServiceCounters => ({
   green: emptySide(),
   refused: {},
   told: nothingTold,
+  queued: 0,
 });
 
 function both(a: ServiceCounters, b: ServiceCounters): ServiceCounters {
@@ -27,6 +28,7 @@ function both(a: ServiceCounters, b: ServiceCounters): ServiceCounters {
     green: combineSides(a.green, b.green, 1),
     refused,
     told: combineTold(a.told, b.told),
+    queued: a.queued + b.queued,
   };
 }
 
@@ -44,7 +46,7 @@ export class Totals {
   /** Adds what a worker had counted when it was last heard of. */
   retire(counters: WorkerCounters): void {
     for (const [service, last] of Object.entries(counters)) {
-      const ended = { ...last, blue: lost(last.blue), green: lost(last.green) };
+      const ended = { ...last, queued: 0, blue: lost(last.blue), green: lost(last.green) };
       this.gone.set(service, both(this.gone.get(service) ?? emptyCounters(), ended));
     }
   }

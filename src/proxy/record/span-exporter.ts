@@ -170,7 +170,7 @@ export class SpanExporter {
     if (problem === null) this.log(`spans are taken by ${to} again`);
     else
       this.log(
-        `spans are not taken by ${to}: ${problem}; they wait, and are dropped when there is no more room`,
+        `spans are not taken by ${to}: ${problem}; those that it may take later wait, as long as there is room`,
       );
     this.problem = problem;
   }

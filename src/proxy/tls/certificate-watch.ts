@@ -63,6 +63,13 @@ export class CertificateWatch {
     this.known = problems;
   }
 
+  /** Until when certificates that are served are valid, by service and file. */
+  validity(): { readonly service: string; readonly file: string; readonly notAfter: number }[] {
+    return [...this.watched.values()].flatMap(({ service, files }) =>
+      files instanceof Certificates ? files.validity().map((each) => ({ service, ...each })) : [],
+    );
+  }
+
   problems(): string[] {
     const all = [...this.watched.values()].flatMap(({ service, files }) =>
       problemsOf(files).map((problem) => `service ${service}: ${problem}`),

@@ -10,7 +10,7 @@ class Kept {
   private looks = '';
 
   constructor(
-    private readonly files: RouteTls['certificates'][number],
+    readonly files: RouteTls['certificates'][number],
     private readonly tls: RouteTls,
   ) {}
 
@@ -45,6 +45,13 @@ export class Certificates {
   /** The context for clients that name no host, or one that no certificate is for; null while no file can be read. */
   get fallback(): NativeContext | null {
     return this.kept.find(({ served }) => served !== null)?.served?.context ?? null;
+  }
+
+  /** Until when each of those that are served is valid, by the path of its file. */
+  validity(): { readonly file: string; readonly notAfter: number }[] {
+    return this.kept.flatMap(({ files, served }) =>
+      served === null ? [] : [{ file: files.cert, notAfter: served.notAfter }],
+    );
   }
 
   /** What is wrong with files just now. */

@@ -13,6 +13,8 @@ export interface ServedCertificate {
   readonly context: NativeContext;
   /** In lower case; `*.` stands for one label. */
   readonly hosts: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly notAfter: number;
 }
 
 type CertificateFiles = RouteTls['certificates'][number];
@@ -77,7 +79,11 @@ export function loadCertificate({ cert, key, hosts }: CertificateFiles, tls: Rou
         ? {}
         : { ca, requestCert: true, rejectUnauthorized: tls.clientAuth === 'required' }),
     });
-    return { context, hosts: hosts.length > 0 ? hosts : hostsOf(certificate) };
+    return {
+      context,
+      hosts: hosts.length > 0 ? hosts : hostsOf(certificate),
+      notAfter: Date.parse(certificate.validTo),
+    };
   } catch (cause) {
     throw unusable(
       key,

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { ProxyFixture, routeTo, startOrigin, until, type Origin } from '../../../test/fixtures/proxy.ts';
 import type { RouteTls } from '../../core/traffic.ts';
+import { parseExposition } from '../../testing/exposition-parser.ts';
 import { curl, TestCertificates, tlsWith } from './certificates.fixture.ts';
 
 const anyPort = { host: '127.0.0.1', port: 0 };
@@ -38,6 +40,14 @@ test('TLS comes and goes with the route, at the same address, with a redirect fr
   expect(redirected.text).toStartWith('HTTP/1.1 308 ');
   expect(redirected.text).toContain(`\r\nLocation: https://shop.example:${port}/a?b=c\r\n`);
   expect((await curl(`${from}/.well-known/acme-challenge/token`)).text).toBe('hello');
+
+  const metrics = parseExposition(
+    await (await fetch('http://proxy/v1/metrics', { unix: router.socket })).text(),
+  );
+  const validity = metrics.find(({ name }) => name === 'cutover_proxy_certificate_not_after_seconds');
+  expect(validity?.samples).toMatchObject([{ labels: { service: 'shop', file: certificate.cert } }]);
+  const notAfter = new X509Certificate(readFileSync(certificate.cert)).validTo;
+  expect(validity!.samples[0]!.value).toBe(Date.parse(notAfter) / 1000);
 
   const broken = { ...plain(3), tls: tlsWith([{ ...certificate, key: files.path('absent') }]) };
   const refused: unknown = await router.apply(broken).catch((error: unknown) => error);

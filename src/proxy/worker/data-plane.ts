@@ -116,7 +116,12 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
     sicken: (instances) => routing.sicken(new Set(instances)),
     counters(): ReadonlyMap<string, Omit<Counters, 'bootId'>> {
       const at = wallNow();
-      return new Map([...routing.services()].map(([service, tally]) => [service, tally.counters(at)]));
+      return new Map(
+        [...routing.services()].map(([service, tally]) => [
+          service,
+          tally.counters(at, routing.heldOf(service)),
+        ]),
+      );
     },
     inFlight: () => routing.inFlight(),
     get held() {

@@ -190,6 +190,10 @@ export class Routing {
     return gate;
   }
 
+  /** Requests of a service that its mode holds. */
+  heldOf(service: string): number {
+    return this.gates.get(service)?.waiting ?? 0;
+  }
   held(): number {
     let sum = 0;
     for (const gate of this.gates.values()) sum += gate.waiting;

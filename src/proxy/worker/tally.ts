@@ -83,12 +83,17 @@ export class ServiceTally {
   refused(status: number | 'connections'): void {
     this.refusals.set(status, (this.refusals.get(status) ?? 0) + 1);
   }
-  counters(at: number): {
+  /** `queued`: requests that wait for the mode of the service just now. */
+  counters(
+    at: number,
+    queued: number,
+  ): {
     at: number;
     blue: SideCounters;
     green: SideCounters;
     refused: Record<string, number>;
     told: ToldCounters;
+    queued: number;
   } {
     return {
       at,
@@ -96,6 +101,7 @@ export class ServiceTally {
       green: this.green.counters(),
       refused: Object.fromEntries([...this.refusals].map(([status, count]) => [String(status), count])),
       told: { ...this.told },
+      queued,
     };
   }
 }

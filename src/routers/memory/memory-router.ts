@@ -119,6 +119,7 @@ export class MemoryRouter implements Router {
       ...this.sidesOf(service),
       refused: {},
       told: nothingTold,
+      queued: 0,
     });
   }
 }
