@@ -5,7 +5,7 @@ import { parseRequestHead, type RequestHead } from '../http1/request-head.ts';
 import type { Account, AccountCause, AccountClient } from '../record/account.ts';
 import type { Recorder } from '../record/recorder.ts';
 import { type AnswerStatus, answer, isAnswerStatus } from './answer.ts';
-import { Exchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import { Outlet } from './outlet.ts';
 import type { Limits } from './limits.ts';
 import type { Pages } from './pages.ts';
@@ -97,8 +97,10 @@ export class ClientConnection {
   /** No request is read from it: it goes to an instance as it is. */
   private raw = false;
   private idleSince: number;
-  private user: ClientUser;
-  private readonly exchange: Exchange;
+  /** Of the bytes while `busy`. */
+  private user: ClientUser | null = null;
+  /** Its own from the first head of a burst until none is left to read. */
+  private exchange: Exchange | null = null;
   private lines: ForwardedLines | null = null;
 
   constructor(
@@ -108,8 +110,6 @@ export class ClientConnection {
   ) {
     this.idleSince = plane.tick();
     this.deadline = this.idleSince + (point.secure ? point.limits.headMs : point.limits.idleMs);
-    this.exchange = new Exchange(plane, this);
-    this.user = this.exchange;
     plane.clients.add(this);
   }
 
@@ -240,6 +240,7 @@ export class ClientConnection {
   }
   handTo(user: ClientUser): void {
     this.user = user;
+    this.dismissExchange();
   }
   /** The exchange is over and its response sent; the connection goes on with the next request, or ends. */
   next(keepAlive: boolean, requestWhole: boolean): void {
@@ -301,6 +302,7 @@ export class ClientConnection {
   terminate(): void {
     if (this.stage === Stage.closed) return;
     this.leave();
+    this.dismissExchange();
     this.socket.terminate();
   }
   shutdown(): void {
@@ -321,7 +323,7 @@ export class ClientConnection {
   onData(chunk: Uint8Array): void {
     switch (this.stage) {
       case Stage.busy:
-        this.user.onClientData(chunk);
+        this.user!.onClientData(chunk);
         return;
       case Stage.reading: {
         const more = this.from < this.to;
@@ -341,12 +343,12 @@ export class ClientConnection {
   }
   onDrain(): void {
     if (this.stage === Stage.closed || this.outlet.empty || !this.outlet.flush(this.socket)) return;
-    if (this.stage === Stage.busy) this.user.onClientDrain();
+    if (this.stage === Stage.busy) this.user!.onClientDrain();
     else if (this.stage === Stage.closing) this.flushed();
   }
   onEnd(): void {
     this.ended = true;
-    if (this.stage === Stage.busy) this.user.onClientEnd();
+    if (this.stage === Stage.busy) this.user!.onClientEnd();
     else if (this.stage === Stage.reading) this.close();
     else if (this.stage === Stage.closing && this.outlet.empty) this.close();
   }
@@ -354,7 +356,8 @@ export class ClientConnection {
     if (this.stage === Stage.closed) return;
     const busy = this.stage === Stage.busy;
     this.leave();
-    if (busy) this.user.onClientGone(clean);
+    if (busy) this.user!.onClientGone(clean);
+    this.dismissExchange();
   }
 
   /** Looked at now and then instead of a timer for each request. */
@@ -363,13 +366,13 @@ export class ClientConnection {
       if (now - this.idleSince >= this.plane.limits.drainIdleMs) return this.close();
     if (this.until !== 0 && now >= this.until && this.stage === Stage.busy) {
       this.until = 0;
-      this.user.onOverdue();
+      this.user!.onOverdue();
       return;
     }
     if (this.deadline === 0 || now < this.deadline) return;
     switch (this.stage) {
       case Stage.busy:
-        this.user.onDeadline();
+        this.user!.onDeadline();
         return;
       case Stage.reading:
         // One that has sent nothing gets no answer: it would be taken for the response to the request it is sending now.
@@ -389,7 +392,7 @@ export class ClientConnection {
 
   /** The drain has reached its end. */
   cut(): void {
-    if (this.stage === Stage.busy) this.user.onCut();
+    if (this.stage === Stage.busy) this.user!.onCut();
     else if (this.stage === Stage.held) this.refuse(503, 'held until the end of a drain');
     else this.terminate();
   }
@@ -450,12 +453,16 @@ export class ClientConnection {
       else if (plane.holding) this.hold();
       else {
         this.stage = Stage.busy;
-        this.exchange.begin(waited);
+        const exchange = (this.exchange ??= plane.spareExchanges.take(this));
+        this.user = exchange;
+        exchange.begin(waited);
         this.headBegun = false;
         waited = false;
       }
     }
     this.reading = false;
+    if (this.stage === Stage.busy) return;
+    this.dismissExchange();
     if (this.stage === Stage.reading && this.ended) this.close();
   }
 
@@ -476,7 +483,6 @@ export class ClientConnection {
     this.queue = null;
   }
   private becomeIdle(): void {
-    this.user = this.exchange;
     if (this.from === this.to) this.bytes = null;
     this.idleSince = this.plane.coarse;
     this.deadline = this.idleSince + this.point.limits.idleMs;
@@ -491,7 +497,16 @@ export class ClientConnection {
   }
   private close(): void {
     this.leave();
+    this.dismissExchange();
     this.socket.end();
+  }
+  /** Gives its exchange back, so that the next request of any client may have it. */
+  private dismissExchange(): void {
+    const { exchange } = this;
+    if (exchange === null) return;
+    this.exchange = null;
+    if (this.user === exchange) this.user = null;
+    this.plane.spareExchanges.give(exchange);
   }
   private leave(): void {
     this.leaveQueue();

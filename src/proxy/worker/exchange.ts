@@ -24,8 +24,8 @@ import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts'
 const readOnce: HeadLimits = { targetBytes: 0x3fffffff, headBytes: 0x3fffffff, fields: 0x3fffffff };
 
 /**
- * One request and its response. Each client connection has one and uses it again for each request, so that nothing is
- * allocated for a request. It belongs to the side, and so to the epoch, in which it began, until it ends in exactly one of:
+ * One request and its response. A client connection takes one from the plane's spare ones when a request begins and gives it back
+ * when it has none, so that nothing is allocated for a request and an idle connection has none. It belongs to the side, and so to the epoch, in which it began, until it ends in exactly one of:
  * `complete` (whole response), `fail` (our fault or the instance's), `abandon` (the client left), `reject` (the client's fault).
  */
 export class Exchange implements ClientUser, UpstreamUser {
@@ -74,10 +74,27 @@ export class Exchange implements ClientUser, UpstreamUser {
   private upstreamStays = false;
   private idleSeconds = -1;
 
-  constructor(
-    private readonly plane: Plane,
-    private readonly client: ClientConnection,
-  ) {}
+  /** Whose request it is; null while it waits for one among the plane's spare ones. */
+  private owner: ClientConnection | null = null;
+
+  constructor(private readonly plane: Plane) {}
+
+  private get client(): ClientConnection {
+    return this.owner!;
+  }
+  /** Nothing is under way: another client may have it. */
+  get isOver(): boolean {
+    return this.side === null && this.upstream === null;
+  }
+  /** Makes it one client's. All that a request sets is set by `begin` or was cleared by `leave`. */
+  serve(client: ClientConnection): void {
+    this.owner = client;
+    this.takenBefore = client.outlet.taken;
+  }
+  /** It is nobody's any more. */
+  part(): void {
+    this.owner = null;
+  }
 
   /** Takes on the request whose head the plane has just read from the client's bytes. `waited`: it was held at a switch. */
   begin(waited: boolean): void {

@@ -5,6 +5,7 @@ import { ResponseHead } from '../http1/response-head.ts';
 import { headGrowth } from '../http1/rewrite.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { Limits } from './limits.ts';
+import { SpareExchanges } from './spare-exchanges.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 /** Twice the host goes into the added lines. */
@@ -27,6 +28,7 @@ export class Plane {
   private fields: number;
   /** Connections by client address, for addresses that have a limit. */
   readonly perClient = new Map<string, number>();
+  readonly spareExchanges = new SpareExchanges(this);
   /** Who the client is, for instances: of those that came without TLS, and with it. */
   readonly plainLines = new ForwardedLinesByClient('http');
   readonly secureLines = new ForwardedLinesByClient('https');
