@@ -1,5 +1,6 @@
 import type { Colour } from '../core/colour.ts';
 import { CutoverError, errorTable, type ErrorCode, type ErrorRecord } from '../core/errors.ts';
+import type { Receipt } from '../core/receipt.ts';
 import type {
   CountersView,
   DeploymentView,
@@ -70,6 +71,11 @@ export class Client {
 
   deployment(name: string, id: number): Promise<DeploymentView> {
     return this.#call('GET', this.#path(name, `deployments/${id}`));
+  }
+
+  /** All of a service, oldest first. */
+  receipts(name: string): Promise<readonly Receipt[]> {
+    return this.#call('GET', this.#path(name, 'receipts'));
   }
 
   logs(name: string, { lines, layer, environment, after }: LogsQuery): Promise<LogsView> {

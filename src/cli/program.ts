@@ -8,6 +8,7 @@ import type { HistoryOptions } from './verbs/history.ts';
 import type { InitOptions } from './verbs/init.ts';
 import type { LogsOptions } from './verbs/logs.ts';
 import type { ProxyOptions } from './verbs/proxy.ts';
+import type { ReceiptOptions, ReceiptWords } from './verbs/receipt.ts';
 import type { ShowOptions } from './verbs/show.ts';
 import type { StatusOptions } from './verbs/status.ts';
 import type { ByOption } from './verbs/switch.ts';
@@ -240,17 +241,34 @@ export function makeProgram({ begin, end }: Running): Program {
       end(await (await import('./verbs/logs.ts')).logs(told(command), service, options));
     });
 
-  verb('receipt', 'Print the measured proof of a deployment', [
+  verb('receipt', 'Print the measured proof of a deployment; export and verify all of them', [
     ['cutover receipt', 'of the last one'],
     ['cutover receipt 7 --json', 'of deployment 7, as JSON'],
+    ['cutover receipt 7 --html > receipt.html', 'as one page that needs nothing else, with the timeline'],
+    ['cutover receipt export > receipts.jsonl', 'all of a service, oldest first, a line of JSON each'],
+    ['cutover receipt verify', 'see that none of them was changed or taken out since it was written'],
+    ['cutover receipt verify receipts.jsonl', 'the same for an export; no controller is needed'],
   ])
     .addArgument(
-      new Argument('[deployment]', 'Its number (default: the last one)').argParser(whole(1, 999_999_999)),
+      new Argument(
+        '[what]',
+        'The number of a deployment (default: the last one), or export, or verify',
+      ).argParser(receiptWords),
     )
+    .argument('[file]', 'For verify: an export; - is the standard input')
+    .option('--html', 'Print it as an HTML page')
+    .option('--head <hash>', 'For verify: the hash that the newest one has to have')
     .addOption(serviceOption())
-    .action(async (id: number | undefined, options: Pick<ShowOptions, 'service'>, command: Command) => {
-      end(await (await import('./verbs/show.ts')).receipt(told(command), id, options));
-    });
+    .action(
+      async (
+        what: ReceiptWords | undefined,
+        file: string | undefined,
+        options: ReceiptOptions,
+        command: Command,
+      ) => {
+        end(await (await import('./verbs/receipt.ts')).receipt(told(command), what, file, options));
+      },
+    );
 
   verb('proxy', 'Run the proxy by itself, or lead one that runs', [
     ['cutover proxy --listen :8080 --blue 127.0.0.1:3000 --green 127.0.0.1:3001', 'blue is live'],
@@ -333,6 +351,13 @@ export function makeProgram({ begin, end }: Running): Program {
 
   for (const each of program.commands) withCommonOptions(each);
   return { command: program, examples };
+}
+
+/** A number, `export` or `verify`. */
+function receiptWords(text: string): ReceiptWords {
+  if (text === 'export' || text === 'verify') return text;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('expected the number of a deployment, export or verify');
 }
 
 const serviceText = 'Its name (default: that in the spec of this folder, else the only one there is)';

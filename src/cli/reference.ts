@@ -83,6 +83,7 @@ In the home directory \`cat logs/SERVICE/COLOUR/web-0.log.0* logs/SERVICE/COLOUR
 end in the middle of a line, which the next one goes on with. Where the disk can give back the beginning of a file that is written to (ext4, XFS; with a hole
 that reads as zeros: tmpfs, Btrfs and others), rotation loses nothing; elsewhere, such as on vfat, it can lose what is written in the microseconds
 in which the file is emptied.`,
+  receipt: `What a receipt says, and what the chain of them proves: [receipts.md](receipts.md).`,
   proxy: `Without an action the proxy runs in the foreground, with no controller, until SIGTERM or Ctrl-C; requests in flight are finished first. It says
 \`ready:\` once it answers. Its state is in a temporary directory that it removes at its end, or in \`--home\`: then the traffic goes where it last went
 after a restart. The actions find a proxy by \`--admin\` or \`--home\`; \`switch\` and \`mode\` are for one that runs by itself, \`status\` and \`upgrade\` are for any.

@@ -17,6 +17,7 @@ export const errorTable = {
   'service-unknown': { exit: 4, title: 'There is no such service' },
   'release-unknown': { exit: 4, title: 'There is no such release' },
   'deployment-unknown': { exit: 4, title: 'There is no such deployment' },
+  'receipt-broken': { exit: 8, title: 'A receipt is not as it was written' },
   'deployment-running': { exit: 5, title: 'Another deployment is under way' },
   'nothing-running': { exit: 5, title: 'No deployment is under way' },
   'nothing-to-roll-back-to': { exit: 5, title: 'There is nothing to roll back to' },

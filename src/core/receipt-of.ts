@@ -2,8 +2,9 @@ import { colours, type Colour } from './colour.ts';
 import type { Deployment } from './deployment.ts';
 import { quantileMs, samples, type Histogram } from './latency.ts';
 import { combine } from './latency.ts';
-import type { Receipt, SideReceipt } from './receipt.ts';
+import type { Draft, SideReceipt } from './receipt.ts';
 import { releaseOf, type Service } from './service.ts';
+import { timelineOf, type Looks } from './timeline.ts';
 import { combineSides, emptySide, failures, type Counters } from './traffic.ts';
 
 const between = (from: Counters, to: Counters, colour: Colour) => combineSides(to[colour], from[colour], -1);
@@ -19,8 +20,8 @@ function latencyBetween(
   return { requests: samples(all), p50Ms: quantileMs(all, 0.5), p99Ms: quantileMs(all, 0.99) };
 }
 
-/** The receipt of a deployment that has ended: what the router counted between its beginning and its end. */
-export function receiptOf(service: Service, deployment: Deployment): Receipt {
+/** The receipt of a deployment that has ended: what the router counted between its beginning and its end, and when it was looked at. */
+export function receiptOf(service: Service, deployment: Deployment, looks: Looks): Draft {
   const { measured, switches, steps } = deployment;
   const { start, end } = measured;
   const gaps: string[] = [];
@@ -30,6 +31,8 @@ export function receiptOf(service: Service, deployment: Deployment): Receipt {
   if (!end) gaps.push('the router did not answer at the end');
   if (new Set(moments.map(({ bootId }) => bootId)).size > 1)
     gaps.push('the proxy was restarted in between: counts are from its last start on');
+
+  if (looks.missed > 0) gaps.push(`the router did not answer ${looks.missed} of the looks at the traffic`);
 
   const side = (colour: Colour): SideReceipt => {
     // Without a count from the beginning, the router did not know the service yet: all that it has counted is ours.
@@ -91,8 +94,10 @@ export function receiptOf(service: Service, deployment: Deployment): Receipt {
     steps: steps.map(({ planned, status, startedAt, endedAt }) => ({
       kind: planned.kind,
       status,
+      startedAt,
       ms: startedAt === null || endedAt === null ? null : endedAt - startedAt,
     })),
+    timeline: timelineOf(looks),
     gaps,
   };
 }

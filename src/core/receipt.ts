@@ -1,5 +1,9 @@
 import { z } from 'zod';
 import { Colour } from './colour.ts';
+import { Timeline } from './timeline.ts';
+
+/** SHA-256, in hexadecimal. */
+const Hash = z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected 64 hexadecimal digits' });
 
 const latency = z.object({
   requests: z.number(),
@@ -52,8 +56,24 @@ export const Receipt = z.object({
   switchBack: z.object({ to: Colour, epoch: z.int(), at: z.number(), switchMs: z.number() }).nullable(),
   drainMs: z.number().nullable(),
   leftAfterDrain: z.number().nullable(),
-  steps: z.array(z.object({ kind: z.string(), status: z.string(), ms: z.number().nullable() })),
+  steps: z.array(
+    z.object({
+      kind: z.string(),
+      status: z.string(),
+      startedAt: z.number().nullable(),
+      ms: z.number().nullable(),
+    }),
+  ),
+  /** How the traffic went meanwhile; null if the router was not looked at twice. */
+  timeline: Timeline.nullable(),
   /** What could not be measured, and why; empty when all could. */
   gaps: z.array(z.string()),
+  /** The hash of the service's receipt before this one; null for the first. So none can be changed or taken out unseen (`receipt-chain.ts`). */
+  previous: Hash.nullable(),
+  /** Of everything else in this receipt. */
+  hash: Hash,
 });
 export type Receipt = z.infer<typeof Receipt>;
+
+/** A receipt that is not yet part of the chain. */
+export type Draft = Omit<Receipt, 'previous' | 'hash'>;

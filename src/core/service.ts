@@ -16,6 +16,8 @@ export interface Service {
   /** The newest epoch that was given out. */
   readonly epoch: number;
   readonly deployments: readonly Deployment[];
+  /** The hash of the newest receipt, which the next one names. */
+  readonly lastReceipt: string | null;
 }
 
 /** An event that cannot follow what the log says. It is never written: the writer folds first. */
@@ -34,6 +36,7 @@ export const newService = (name: string): Service => ({
   live: null,
   epoch: 0,
   deployments: [],
+  lastReceipt: null,
 });
 
 /** The deployment that is under way, if one is. */
@@ -205,8 +208,15 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
           refuse(`its steps do not end it ${event.outcome}`);
         return { status: event.outcome, endedAt: at };
       });
-    case 'receipt-recorded':
-      return deployment(event.deployment, () => ({ receipt: event.receipt }));
+    case 'receipt-recorded': {
+      const { previous, hash } = event.receipt;
+      if (previous !== service.lastReceipt)
+        refuse(`the receipt before it has the hash ${service.lastReceipt ?? 'of none'}`);
+      return {
+        ...deployment(event.deployment, () => ({ receipt: event.receipt })),
+        lastReceipt: hash,
+      };
+    }
 
     case 'environment-prepared': {
       if (service.live === event.colour) refuse(`${event.colour} is live`);

@@ -12,6 +12,7 @@ import { Spec, type SpecInput } from '../core/spec.ts';
 import { strategies } from '../core/strategies/index.ts';
 import { retire, nextRetirement } from '../core/strategies/retire.ts';
 import { rollback, switchTo } from '../core/strategies/to-side.ts';
+import type { Looks } from '../core/timeline.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Checker } from '../ports/check.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -20,6 +21,7 @@ import type { Router } from '../ports/router.ts';
 import type { Lease, Store } from '../ports/store.ts';
 import type { StepContext } from '../steps/step.ts';
 import { Journal, LogUnwritable } from './journal.ts';
+import { Onlooker } from './onlooker.ts';
 import { patientRouter } from './patient-router.ts';
 import { deploymentOf, measured, Stopping, walk } from './walk.ts';
 
@@ -355,10 +357,20 @@ export class Engine {
 
   /** Walks until the end; where the log cannot be written for the moment, waits and goes on. */
   async #walk(entry: Entry, id: number, signal: AbortSignal): Promise<void> {
+    const onlooker = new Onlooker(entry.journal.name, this.#router(entry.journal.service), this.parts.clock);
+    void onlooker.begin();
+    try {
+      await this.#walkOn(entry, id, signal, () => onlooker.looks);
+    } finally {
+      onlooker.end();
+    }
+  }
+
+  async #walkOn(entry: Entry, id: number, signal: AbortSignal, looks: () => Looks): Promise<void> {
     const { clock } = this.parts;
     for (;;) {
       try {
-        await walk(entry.journal, id, (deployment) => this.#context(entry, deployment, signal));
+        await walk(entry.journal, id, (deployment) => this.#context(entry, deployment, signal), looks);
         return;
       } catch (thrown) {
         if (thrown instanceof Stopping) return;

@@ -1,13 +1,16 @@
 import { nextMove, type Deployment } from '../core/deployment.ts';
 import { errorRecord } from '../core/errors.ts';
 import type { ServiceEvent } from '../core/event.ts';
+import { sealed } from '../core/receipt-chain.ts';
 import { receiptOf } from '../core/receipt-of.ts';
 import { fold, type Service } from '../core/service.ts';
+import { withLook, type Looks } from '../core/timeline.ts';
 import type { Counters } from '../core/traffic.ts';
 import type { Clock } from '../ports/clock.ts';
 import { stepOf } from '../steps/index.ts';
 import type { StepContext } from '../steps/step.ts';
 import { LogUnwritable, type Journal } from './journal.ts';
+import { sha256 } from './sha256.ts';
 
 /** Thrown through a step when the controller stops: the deployment stays as it is, and the next controller goes on. */
 export class Stopping extends Error {
@@ -17,12 +20,13 @@ export class Stopping extends Error {
 /**
  * Walks a deployment to its end: asks the core for the next move, records that it begins, acts, records what came of it. Called
  * again after a crash it goes on where the log ends. Rejects only where nothing can be recorded any more (the store fails, the
- * lease is lost) or the controller stops.
+ * lease is lost) or the controller stops. `looks`: what was seen of the traffic so far, for the receipt.
  */
 export async function walk(
   journal: Journal,
   id: number,
   makeContext: (deployment: Deployment) => StepContext,
+  looks: () => Looks,
 ): Promise<void> {
   for (;;) {
     const deployment = deploymentOf(journal.service, id);
@@ -36,7 +40,9 @@ export async function walk(
       case 'end': {
         const context = makeContext(deployment);
         const counters = await measured(context);
-        await journal.append((service) => ending(service, id, move.outcome, context.clock, counters));
+        await journal.append((service) =>
+          ending(service, id, move.outcome, context.clock, counters, looks()),
+        );
         return;
       }
       case 'run':
@@ -88,6 +94,7 @@ function ending(
   outcome: 'succeeded' | 'undone' | 'frozen',
   clock: Clock,
   counters: Counters | null,
+  looks: Looks,
 ): ServiceEvent[] {
   const events: ServiceEvent[] = [{ type: 'deployment-ended', deployment: id, outcome }];
   if (counters) events.push({ type: 'traffic-measured', deployment: id, moment: 'end', counters });
@@ -96,9 +103,12 @@ function ending(
     (state, event) => fold(state, { version: state.version + 1, at, event }),
     service,
   );
+  // The last point is the count that the receipt is made from.
+  const seen = counters ? withLook(looks, counters) : looks;
+  const draft = receiptOf(after, deploymentOf(after, id), seen);
   return [
     ...events,
-    { type: 'receipt-recorded', deployment: id, receipt: receiptOf(after, deploymentOf(after, id)) },
+    { type: 'receipt-recorded', deployment: id, receipt: sealed(draft, after.lastReceipt, sha256) },
   ];
 }
 

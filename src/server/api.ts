@@ -24,6 +24,7 @@ import type { InstanceStatus, Logs } from '../ports/platform.ts';
  *   POST /v1/services/:service/abort                 ByRequest → 202 DeploymentView
  *   GET  /v1/services/:service/deployments           DeploymentView[], newest first (?limit=, 1000 at most)
  *   GET  /v1/services/:service/deployments/:id       DeploymentView
+ *   GET  /v1/services/:service/receipts              Receipt[], oldest first: the whole chain
  *   GET  /v1/services/:service/logs                  LogsView (?lines=&layer=&environment=&after=NEXT)
  *   GET  /v1/services/:service/counters              CountersView, as the router has them at this moment
  *   GET  /v1/services/:service/events                server-sent events (?after=VERSION): `record` (EventRecord) and `progress` (Progress)

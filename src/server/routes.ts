@@ -156,6 +156,14 @@ export const routes: readonly Route[] = [
   },
   {
     method: 'GET',
+    path: '/v1/services/:service/receipts',
+    handle({ service: name }, { engine }) {
+      const { deployments } = engine.service(name);
+      return Promise.resolve(json(deployments.flatMap(({ receipt }) => receipt ?? [])));
+    },
+  },
+  {
+    method: 'GET',
     path: '/v1/services/:service/counters',
     async handle({ service: name }, { engine }) {
       const router = engine.routerOf(name);

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../clocks/system.ts';
 import type { EventRecord } from '../core/event.ts';
+import { firstBreak } from '../core/receipt-chain.ts';
+import type { Receipt } from '../core/receipt.ts';
 import { Engine } from '../engine/engine.ts';
+import { sha256 } from '../engine/sha256.ts';
 import { createMemoryPlatform, type MemoryPlatform } from '../platforms/memory/platform.ts';
 import { MemoryRouter } from '../routers/memory/memory-router.ts';
 import { memoryStore } from '../stores/memory/store.ts';
@@ -199,6 +202,20 @@ test('a follower gets every record once and in order, wherever it begins', async
   expect((await second).status).toBe(202);
   expect(seen).toEqual(Array.from({ length: seen.length }, (_, index) => index + 4));
   expect(seen.length).toBeGreaterThan(all.length);
+});
+
+test('all receipts are the chain of them, oldest first, and each says when its steps ran', async () => {
+  await deployed();
+  await deployed();
+  const { body } = await ask('GET', '/v1/services/shop/receipts');
+  const receipts = body as Receipt[];
+  expect(receipts.map(({ deployment, previous }) => [deployment, previous])).toEqual([
+    [1, null],
+    [2, receipts[0]?.hash ?? ''],
+  ]);
+  expect(firstBreak(body as Record<string, unknown>[], sha256)).toBeNull();
+  expect(receipts[1]?.timeline?.until.length).toBeGreaterThan(0);
+  expect(receipts[1]?.steps.every(({ startedAt }) => startedAt !== null)).toBe(true);
 });
 
 test('to stop is asked for, not done, by the route', async () => {

@@ -176,7 +176,10 @@ function emptyReceipt(): Extract<ServiceEvent, { type: 'receipt-recorded' }>['re
       drainMs: null,
       leftAfterDrain: null,
       steps: [],
+      timeline: null,
       gaps: [],
+      previous: null,
+      hash: '0'.repeat(64),
     },
   };
 }

@@ -65,10 +65,13 @@ export const receipt: Receipt = {
   drainMs: 30,
   leftAfterDrain: 0,
   steps: [
-    { kind: 'prepare', status: 'done', ms: 12 },
-    { kind: 'switch', status: 'done', ms: 2 },
+    { kind: 'prepare', status: 'done', startedAt: noon, ms: 12 },
+    { kind: 'switch', status: 'done', startedAt: noon + 2998, ms: 2 },
   ],
+  timeline: null,
   gaps: [],
+  previous: null,
+  hash: 'a'.repeat(64),
 };
 
 export const deployment = (change: Partial<DeploymentView> = {}): DeploymentView => ({

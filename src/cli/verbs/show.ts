@@ -8,7 +8,7 @@ import { answerJson, type Invocation } from '../invocation.ts';
 import { goesOn } from '../progress.ts';
 import { deploymentTitle, outcomeLine, stepLines } from '../render/deployment.ts';
 import { errorLines } from '../render/error.ts';
-import { receiptLines, receiptSummary } from '../render/receipt.ts';
+import { receiptSummary } from '../render/receipt.ts';
 import { serviceName } from '../service-name.ts';
 import { harmless } from '../terminal/text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
@@ -40,28 +40,8 @@ export async function show(
   return 0;
 }
 
-/** The measured proof of one deployment. */
-export async function receipt(
-  invocation: Invocation,
-  id: number | undefined,
-  { service }: Pick<ShowOptions, 'service'>,
-): Promise<number> {
-  const client = connect(invocation);
-  const view = await theDeployment(invocation, client, id, service);
-  if (view.receipt === null) {
-    throw new CutoverError(
-      'deployment-running',
-      `service ${view.service}, deployment ${view.id}: expected it to have ended, found it ${view.status}; the receipt is made at its end`,
-      { next: `cutover show ${view.id} --follow --service ${view.service}` },
-    );
-  }
-  if (invocation.json) answerJson(invocation, view.receipt);
-  else for (const line of receiptLines(view.receipt, invocation.paint)) invocation.output.line(line);
-  return 0;
-}
-
 /** The deployment with this number, else the last one. Throws `deployment-unknown`. */
-async function theDeployment(
+export async function theDeployment(
   invocation: Invocation,
   client: Client,
   id: number | undefined,
