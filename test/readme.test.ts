@@ -26,7 +26,7 @@ test('the spec in the README is a spec', () => {
 });
 
 test('what pages show of a spec is right', () => {
-  for (const page of ['docs/pages.md']) {
+  for (const page of ['docs/pages.md', 'docs/sticky.md']) {
     const parts = blocks(page, 'yaml');
     expect(parts.length).toBeGreaterThan(0);
     for (const part of parts) {

@@ -8,6 +8,7 @@ import { addressesOf } from './placement.ts';
 import { releaseOf, type Service } from './service.ts';
 import { healthOf, routedLayer, type Spec } from './spec.ts';
 import { type ErrorPages, type RoutePages, samePages } from './page.ts';
+import { routeStickyOf, sameSticky } from './sticky.ts';
 import { sameTracing } from './tracing.ts';
 import type { Route, RoutedSide, RouteTls } from './traffic.ts';
 import { sameWeights, type Weights } from './weights.ts';
@@ -47,6 +48,8 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
     hosts,
     paths,
     errorPages,
+    sticky,
+    sideHeader,
   } = release.spec.router;
   return {
     service: service.name,
@@ -68,6 +71,8 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
     instancePolicy: instancePolicyOf(instances, healthOf(release.spec, routedLayer(release.spec))),
     ...(hosts.length > 0 ? { hosts } : {}),
     ...(paths.length > 0 ? { paths } : {}),
+    ...(sticky === undefined ? {} : { sticky: routeStickyOf(sticky, service.name, tls !== undefined) }),
+    ...(sideHeader === undefined ? {} : { sideHeader }),
     ...(errorPages === undefined ? {} : { errorPages: pagesOf(errorPages, release.base) }),
   };
 }
@@ -141,6 +146,8 @@ export function sameRoute(found: Route, expected: Route): boolean {
     listener(found.listen, expected.listen) &&
     listener(found.preview, expected.preview) &&
     found.previewHost === expected.previewHost &&
+    sameSticky(found.sticky, expected.sticky) &&
+    found.sideHeader === expected.sideHeader &&
     samePages(found.errorPages, expected.errorPages) &&
     sameTracing(found.tracing, expected.tracing) &&
     JSON.stringify(found.accessLog) === JSON.stringify(expected.accessLog) &&

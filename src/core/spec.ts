@@ -6,6 +6,7 @@ import { Duration } from './duration.ts';
 import { InstanceRules } from './instance-policy.ts';
 import { Limits } from './limits.ts';
 import { ErrorPages } from './page.ts';
+import { HeaderName, Sticky, stickyRules } from './sticky.ts';
 import { Otlp } from './tracing.ts';
 import { Upstream } from './upstream.ts';
 
@@ -312,6 +313,12 @@ export const Spec = z
         instances: InstanceRules.default(InstanceRules.parse({})).describe(
           'How instances that do badly are passed over. See docs/instances.md.',
         ),
+        sticky: Sticky.optional().describe(
+          'Which requests go where others went before them. Default: each goes by itself. See docs/sticky.md.',
+        ),
+        sideHeader: HeaderName.optional().describe(
+          'A header by which a client chooses `blue` or `green` while both get traffic, such as X-Environment. Default: none. See docs/routing.md.',
+        ),
         errorPages: ErrorPages.optional().describe(
           'What the proxy answers with where it has to, e.g. {503: pages/503.html, 4xx: pages/4xx.html}: files, relative to the spec. See docs/pages.md.',
         ),
@@ -319,6 +326,7 @@ export const Spec = z
           'What clients and instances may take, in bytes and time. See docs/limits.md.',
         ),
       })
+      .superRefine(stickyRules)
       .superRefine(
         ({ listen, preview, previewHost, hosts, paths, protocol, tls, errorPages, upstream }, context) => {
           if (protocol === 'tcp' && errorPages !== undefined) {

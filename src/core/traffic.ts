@@ -9,6 +9,7 @@ import { RouteLimits } from './limits.ts';
 import { Mode } from './mode.ts';
 import { RoutePages } from './page.ts';
 import { RouteTracing } from './tracing.ts';
+import { HeaderName, RouteSticky } from './sticky.ts';
 import { Weights } from './weights.ts';
 import { RouteUpstream } from './upstream.ts';
 
@@ -45,6 +46,10 @@ export const Route = z.object({
   live: Colour,
   /** Which part of the requests of users goes to each side; absent: all to the one that is live. */
   weights: Weights.optional(),
+  /** Which requests go where others went before them; absent: each goes by itself. */
+  sticky: RouteSticky.optional(),
+  /** A header by which a client chooses blue or green, of the sides that have weight; absent: none. */
+  sideHeader: HeaderName.optional(),
   listen: Address,
   preview: Address.nullable(),
   previewHost: z.string().nullable(),

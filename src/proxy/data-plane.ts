@@ -18,6 +18,8 @@ export interface Table {
 export interface Provisions {
   /** What the pages that routes name say, by path. */
   readonly pages: Readonly<Record<string, Page>>;
+  /** Of the cookies that keep clients where they were: the first makes them, all are taken. Secret. */
+  readonly stickyKeys: readonly string[];
 }
 
 /**
@@ -27,7 +29,7 @@ export interface Provisions {
 export interface DataPlane {
   /** Begins to accept on inherited sockets. The table says what each address serves; an address that no route names gets 503. */
   listen(listeners: readonly Listener[]): void;
-  /** What the next table may refer to, in place of what was given before. */
+  /** What the table may refer to, in place of what was given before. */
   provide(provisions: Provisions): void;
   /** From here on new requests are routed by this table. Exchanges that have begun finish where they began. */
   swap(table: Table): void;

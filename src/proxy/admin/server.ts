@@ -171,6 +171,13 @@ export async function serveAdmin(
               return keeper.apply({ ...route, weights, epoch: route.epoch + 1 });
             }),
         },
+        '/v1/sticky/rotate': {
+          POST: () =>
+            answer(async () => {
+              await keeper.rotateStickyKey();
+              return { rotated: true };
+            }),
+        },
         '/v1/upgrade': {
           POST: () =>
             answer(async () => {

@@ -84,18 +84,20 @@ export function writeRequestHead(
 export const Persistence = { silent: 0, close: 1, keepAlive: 2 } as const;
 export type Persistence = (typeof Persistence)[keyof typeof Persistence];
 
-/** Writes the head that goes to the client into `target` at 0 and returns its length; see `writeRequestHead`. `lines` are added: whole fields, each with its line end. */
+/** Writes the head that goes to the client into `target` at 0 and returns its length; see `writeRequestHead`. `lines` and `more` are added: whole fields, each with its line end. */
 export function writeResponseHead(
   bytes: Uint8Array,
   head: ResponseHead,
   persistence: Persistence,
   target: Uint8Array,
   lines: Uint8Array | null = null,
+  more: Uint8Array | null = null,
 ): number {
   let at = copyUncut(bytes, head.start, head.end - 2, head.cuts, target, 0);
   // Our version, not the origin's (RFC 9110 §2.5): with 1.0 a client would take the connection for closing.
   target[7] = 49;
   if (lines !== null) at = copy(lines, 0, lines.length, target, at);
+  if (more !== null) at = copy(more, 0, more.length, target, at);
   const end =
     persistence === Persistence.close
       ? text.close
@@ -104,4 +106,13 @@ export function writeResponseHead(
         : text.line;
   at = copy(end, 0, end.length, target, at);
   return at;
+}
+
+/** The head at `bytes[from, to)` with one more line, which has its line end. */
+export function withLine(bytes: Uint8Array, from: number, to: number, line: Uint8Array): Uint8Array {
+  const head = new Uint8Array(to - from + line.length);
+  let at = copy(bytes, from, to - 2, head, 0);
+  at = copy(line, 0, line.length, head, at);
+  copy(text.line, 0, 2, head, at);
+  return head;
 }

@@ -5,7 +5,7 @@ import type { ProcessIdentity } from './process-identity.ts';
 import { rehearseSwitch } from './rehearsal.ts';
 import type { RosterFile } from './roster.ts';
 import { Totals } from './totals.ts';
-import { WorkerHandle } from './worker-handle.ts';
+import { copied, WorkerHandle } from './worker-handle.ts';
 
 export interface FleetOptions {
   /** Argument vector that starts a worker. */
@@ -108,11 +108,11 @@ export class Fleet {
 
   /** Gives every worker what the next table refers to. One that does not take it is killed: it would route by that table without. */
   async provide(): Promise<void> {
-    const { pages } = this.options.provisions();
+    const provisions = copied(this.options.provisions());
     await Promise.all(
       this.routing().map(async (worker) => {
         try {
-          await worker.order({ kind: 'provide', provisions: { pages: { ...pages } } }, this.options.answerMs);
+          await worker.order({ kind: 'provide', provisions }, this.options.answerMs);
         } catch {
           worker.kill();
         }

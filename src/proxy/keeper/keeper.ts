@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { prepareSocketDirectory, socketPath } from '../../config/home.ts';
 import { formatAddress, type Address } from '../../core/address.ts';
-import { CutoverError } from '../../core/errors.ts';
+import { CutoverError, errorRecord } from '../../core/errors.ts';
 import type { Applied, Counters, Route } from '../../core/traffic.ts';
 import type { ProxyStatus, StopOrder } from '../admin/protocol.ts';
 import { proxyMetrics } from '../admin/metrics.ts';
@@ -30,6 +30,7 @@ import { PageShelf } from './page-shelf.ts';
 import { rehearseChange } from './rehearsal.ts';
 import { RosterFile } from './roster.ts';
 import { Serial } from './serial.ts';
+import { StickyKeys } from './sticky-keys.ts';
 import { reap } from './succession.ts';
 import { Takeover } from './takeover.ts';
 import type { WorkerHandle } from './worker-handle.ts';
@@ -90,6 +91,7 @@ export class Keeper {
     /** Lets another keeper start in this home: the last thing to do, when nothing of this one is left there. */
     readonly unlock: () => void,
     private readonly shelf: PageShelf,
+    private readonly stickyKeys: StickyKeys,
     private inForce: ProxyTable,
     private readonly warnings: string[],
   ) {
@@ -139,6 +141,13 @@ export class Keeper {
       listeners.keepOnly(listenAddresses(table));
       const shelf = new PageShelf(directory, options.log);
       shelf.fill(table.routes);
+      const stickyKeys = new StickyKeys(directory, options.log);
+      try {
+        if (table.routes.some(({ sticky }) => sticky?.by === 'cookie')) stickyKeys.need();
+      } catch (error) {
+        // Without a key each request goes by itself; without a keeper none would.
+        options.log(errorRecord(error).message);
+      }
       const fleet: Fleet = new Fleet({
         command: options.workerCommand,
         size: options.workers,
@@ -150,12 +159,21 @@ export class Keeper {
         orphans,
         log: options.log,
         listeners: () => listeners.all(),
-        provisions: () => ({ pages: shelf.pages }),
+        provisions: () => ({ pages: shelf.pages, stickyKeys: stickyKeys.keys }),
         inTurn: (task) => keeper.turns.run(() => task(keeper.inForce, listeners.all())),
       });
-      const keeper: Keeper = new Keeper(options, file, listeners, fleet, roster, unlock, shelf, table, [
-        ...warnings,
-      ]);
+      const keeper: Keeper = new Keeper(
+        options,
+        file,
+        listeners,
+        fleet,
+        roster,
+        unlock,
+        shelf,
+        stickyKeys,
+        table,
+        [...warnings],
+      );
       await keeper.bindTable();
       await keeper.replaceWorkers();
       await takeover?.drain();
@@ -191,7 +209,8 @@ export class Keeper {
         if (asked.tls) examineCertificates(asked.service, asked.tls);
         await examineAccessLog(asked);
         examineUpstream(asked);
-        if (this.shelf.read(asked, this.inForce.routes)) await this.fleet.provide();
+        const newKey = asked.sticky?.by === 'cookie' && this.stickyKeys.need();
+        if (this.shelf.read(asked, this.inForce.routes) || newKey) await this.fleet.provide();
         const next = withRoute(this.inForce, await this.opened(asked));
         if (!next) throw new Error('a route that differed is the same with its ports settled');
         const { holdMs, held, counters } = await this.put(next, route.service);
@@ -218,6 +237,11 @@ export class Keeper {
       if (next) await this.put(next, service);
       return next !== null;
     });
+  }
+
+  /** Signs cookies with another key from now on; those by the one before are still taken, and renewed. */
+  rotateStickyKey(): Promise<void> {
+    return this.change(() => this.stickyKeys.rotate(() => this.fleet.provide()));
   }
 
   route(service: string): Route | null {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Address } from '../../core/address.ts';
 import { Page } from '../../core/page.ts';
+import { StickyKey } from '../../core/sticky-key.ts';
 import { Counters, Route } from '../../core/traffic.ts';
 
 /** What a worker counts for each service; the keeper adds its boot id. */
@@ -8,7 +9,7 @@ export const WorkerCounters = z.record(z.string(), Counters.omit({ bootId: true 
 export type WorkerCounters = z.infer<typeof WorkerCounters>;
 
 const Table = z.object({ version: z.int().min(0), routes: z.array(Route) });
-const Provisions = z.object({ pages: z.record(z.string(), Page) });
+const Provisions = z.object({ pages: z.record(z.string(), Page), stickyKeys: z.array(StickyKey) });
 const id = z.int().min(0);
 
 /** From the keeper to a worker. `id` comes back in the answer. */

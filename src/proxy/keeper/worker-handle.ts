@@ -23,6 +23,12 @@ interface Waiting {
   readonly timer: Timer;
 }
 
+/** As the order wants it. */
+export const copied = ({ pages, stickyKeys }: Provisions) => ({
+  pages: { ...pages },
+  stickyKeys: [...stickyKeys],
+});
+
 const firstInherited = 3;
 const lastWordsMs = 200;
 
@@ -117,7 +123,7 @@ export class WorkerHandle {
       {
         kind: 'start',
         table: { version: table.version, routes: [...table.routes] },
-        provisions: { pages: { ...provisions.pages } },
+        provisions: copied(provisions),
         listeners,
         inbox,
         drainMs,

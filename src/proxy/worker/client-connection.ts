@@ -101,6 +101,7 @@ export class ClientConnection {
   private user: ClientUser | null = null;
   /** Its own from the first head of a burst until none is left to read. */
   private exchange: Exchange | null = null;
+  private addressText: string | null = null;
   private lines: ForwardedLines | null = null;
 
   constructor(
@@ -135,10 +136,12 @@ export class ClientConnection {
     else this.beginRelay(false);
   }
   private beginRelay(waited: boolean): void {
-    const side = this.point.entry?.rawSide();
-    if (side === undefined) return this.refuse(503, 'nothing is served here');
+    const target = this.point.entry?.rawTarget;
+    if (target === undefined) return this.refuse(503, 'nothing is served here');
     this.stage = Stage.busy;
-    new Relay(this.plane, this, side).begin(waited);
+    const { steering } = target;
+    const side = steering === null ? target.side : steering.steer(this, nothing, null, this.plane.tick());
+    new Relay(this.plane, this, side, steering?.wanted ?? null).begin(waited);
   }
 
   /** The account of a request that begins; `head` null: of this connection as a whole. */
@@ -193,6 +196,10 @@ export class ClientConnection {
 
   get isOpen(): boolean {
     return this.stage !== Stage.closed;
+  }
+  /** The address of the client. */
+  get address(): string {
+    return (this.addressText ??= clientAddress(this.socket.remoteAddress));
   }
   get forwarded(): ForwardedLines {
     const { plane } = this;

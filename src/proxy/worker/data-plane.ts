@@ -71,6 +71,14 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
     void recorders.close().then(drained.resolve, drained.reject);
   }
 
+  /** Has every address look at the table in force. */
+  function refer(): void {
+    for (const point of points) {
+      point.entry = routing.entryOf(point.address);
+      point.limits = point.entry?.limits ?? limits;
+    }
+  }
+
   return {
     listen(listeners: readonly Listener[]): void {
       for (const { address, fd } of listeners) {
@@ -94,14 +102,15 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       }
     },
     provide(provisions: Provisions): void {
+      const again = !Bun.deepEquals(plane.provisions.stickyKeys, provisions.stickyKeys);
       plane.provisions = provisions;
+      if (!again || !routing.steersByCookie) return;
+      routing.install(routing.table);
+      refer();
     },
     swap(table: Table): void {
       routing.install(table);
-      for (const point of points) {
-        point.entry = routing.entryOf(point.address);
-        point.limits = point.entry?.limits ?? limits;
-      }
+      refer();
     },
     hold(): void {
       plane.holding = true;

@@ -74,9 +74,9 @@ export class Entry {
     this.limits = widest(new Set(listed.map(({ value }) => value.side.limits)));
   }
 
-  /** The side for the next connection of which no request is read. */
-  rawSide(): Side | undefined {
-    return this.sole?.steering?.steer() ?? this.sole?.side;
+  /** The target of connections of which no request is read. */
+  get rawTarget(): Target | undefined {
+    return this.sole ?? undefined;
   }
 
   /** Who tells of a request that is refused; of one whose service is not known (`tally` null) the first that tells of any. */

@@ -3,7 +3,7 @@ import { ChunkedBody } from '../http1/chunked-body.ts';
 import type { HeadLimits } from '../http1/limits.ts';
 import { isIdempotent, isSafe, Method, parseRequestHead } from '../http1/request-head.ts';
 import { Framing, parseResponseHead } from '../http1/response-head.ts';
-import { Persistence, writeRequestHead, writeResponseHead } from '../http1/rewrite.ts';
+import { Persistence, withLine, writeRequestHead, writeResponseHead } from '../http1/rewrite.ts';
 import { isForChallenge, redirectTo } from '../tls/redirect.ts';
 import { TraceFields } from '../http1/trace-fields.ts';
 import type { Account, AccountCause } from '../record/account.ts';
@@ -14,6 +14,7 @@ import type { InstancePool } from './instance-pool.ts';
 import type { Pages } from './pages.ts';
 import type { Plane } from './plane.ts';
 import type { Side } from './side.ts';
+import type { Steering } from './steering.ts';
 import { Tunnel } from './tunnel.ts';
 import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
 
@@ -37,6 +38,11 @@ export class Exchange implements ClientUser, UpstreamUser {
   private account: Account | null = null;
   private startedAt = 0;
   private takenBefore = 0;
+  /** The instance that should get the request; null: any of its side. */
+  private wanted: InstancePool | null = null;
+  /** What renews the client's cookie, and the instance that it names; null: nothing has to. */
+  private renewing: Steering | null = null;
+  private held: InstancePool | null = null;
 
   // The request.
   private method: Method = Method.other;
@@ -136,9 +142,9 @@ export class Exchange implements ClientUser, UpstreamUser {
       this.requestDone = this.requestLeft === 0;
     }
     this.target = target;
-    const side = steering === null ? target.side : steering.steer();
-    this.side = side;
     this.startedAt = plane.tick();
+    const side = steering === null ? target.side : this.steer(steering, bytes);
+    this.side = side;
     client.until = limits.totalMs === 0 ? 0 : this.startedAt + limits.totalMs;
     this.method = head.method;
     this.oldClient = head.minor === 0;
@@ -165,6 +171,15 @@ export class Exchange implements ClientUser, UpstreamUser {
     this.attempt(true, true);
   }
 
+  private steer(steering: Steering, bytes: Uint8Array): Side {
+    const { plane, client } = this;
+    const side = steering.steer(client, bytes, plane.requestHead, plane.coarse);
+    this.wanted = steering.wanted;
+    this.held = steering.held;
+    this.renewing = steering.renews ? steering : null;
+    return side;
+  }
+
   /** The service of the request has other pages than what is known of its address: the address is shared. */
   private takePages(pages: Pages | null): void {
     const { client, plane } = this;
@@ -183,7 +198,7 @@ export class Exchange implements ClientUser, UpstreamUser {
   /** Sends the request to an instance, over an idle connection if `reuse` allows and there is one. `headRead`: the plane's head is still its own. */
   private attempt(headRead: boolean, reuse: boolean): void {
     const { plane, side } = this;
-    const pool = side!.pick(plane.coarse, this.tried);
+    const pool = this.wanted ?? side!.pick(plane.coarse, this.tried);
     if (pool === undefined) return this.fail('no-instance', 503);
     this.pool = pool;
     pool.inFlight++;
@@ -383,6 +398,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     // What of the body was sent on is gone.
     if (this.request === null) return this.fail('connect-failed', status);
     // Nothing was read by an instance, so whatever the method, another one may have it.
+    this.wanted = null;
     (this.tried ??= []).push(pool);
     if (this.side!.pick(plane.coarse, this.tried) === undefined) return this.fail('connect-failed', status);
     this.side!.tally.retried++;
@@ -480,6 +496,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     const pool = this.pool!;
     const { account } = this;
     const { start } = this.plane.responseHead;
+    const cookie = this.renewing === null ? null : this.renewal();
     if (account !== null) {
       account.upgraded = true;
       account.answered(101, this.plane.tick(), bytes, start, end);
@@ -488,7 +505,14 @@ export class Exchange implements ClientUser, UpstreamUser {
     this.upstream = null;
     this.pool = null;
     this.account = null;
-    new Tunnel(client, upstream, side!, pool, account).begin(bytes, start, end);
+    this.wanted = this.held = this.renewing = null;
+    const tunnel = new Tunnel(client, upstream, side!, pool, account);
+    if (cookie === null) return tunnel.begin(bytes, start, end);
+    const head = withLine(bytes, start, end, cookie);
+    const whole = new Uint8Array(head.length + bytes.length - end);
+    whole.set(head);
+    whole.set(bytes.subarray(end), head.length);
+    tunnel.begin(whole, 0, head.length);
   }
 
   private beginResponse(bytes: Uint8Array, end: number): void {
@@ -539,7 +563,8 @@ export class Exchange implements ClientUser, UpstreamUser {
     this.headSent = true;
     let flowing: boolean;
     const lines = client.point.entry?.lines ?? null;
-    if (head.plain && this.keepAlive && !this.oldClient && lines === null)
+    const cookie = this.renewing === null ? null : this.renewal();
+    if (head.plain && this.keepAlive && !this.oldClient && lines === null && cookie === null)
       flowing = client.write(bytes, head.start, to, true);
     else {
       if (this.unchunk) head.cuts.insert(head.transferFrom, head.transferTo);
@@ -549,7 +574,7 @@ export class Exchange implements ClientUser, UpstreamUser {
           ? Persistence.keepAlive
           : Persistence.silent;
       const { scratch } = plane;
-      let length = writeResponseHead(bytes, head, persistence, scratch, lines);
+      let length = writeResponseHead(bytes, head, persistence, scratch, lines, cookie);
       if (to - end <= scratch.length - length) {
         scratch.set(bytes.subarray(end, to), length);
         length += to - end;
@@ -574,6 +599,11 @@ export class Exchange implements ClientUser, UpstreamUser {
       (this.responseChunks ??= new ChunkedBody()).reset();
       this.forwardResponse(bytes, end);
     } else if (!flowing) this.waitForClient(upstream);
+  }
+
+  /** The line that has the client come back to this instance, or to its side; null if it does already. */
+  private renewal(): Uint8Array | null {
+    return this.renewing!.renewal(this.side!, this.pool!, this.held);
   }
 
   private forwardResponse(bytes: Uint8Array, from: number): void {
@@ -704,6 +734,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     side.tally.inFlight--;
     this.side = null;
     this.target = null;
+    this.wanted = this.held = this.renewing = null;
     this.request = null;
     this.responseHead = null;
   }

@@ -75,6 +75,11 @@ export class InstanceCare {
     return !this.steady && (this.isSick || now < this.ejectedUntil);
   }
 
+  /** Whether it may have a request that another one could have as well. */
+  takes(now: number): boolean {
+    return this.steady || !(this.isSick || now < this.ejectedUntil || now < this.avoidUntil);
+  }
+
   /** What `inFlight` counts for beside other instances: the least of them gets the request. */
   load(inFlight: number, now: number): number {
     if (this.isSick) return inFlight + 3e9;

@@ -8,6 +8,9 @@ import type { UpstreamConnection } from './upstream-connection.ts';
 /** One instance of one release, and the idle connections to it. */
 export class InstancePool {
   inFlight = 0;
+  /** What it is across processes (`instanceKey`), and the number of its address. */
+  key = '';
+  number = 0;
   policy: InstancePolicy = defaultPolicy;
   readonly care = new InstanceCare();
   /** It left the table: connections to it are closed when they get idle. */

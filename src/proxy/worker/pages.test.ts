@@ -7,7 +7,7 @@ const html = (text: string): Page => ({ type: 'html', text });
 /** A service with these pages whose one instance answers by `script`; without one, there is none. */
 async function paged(pages: Record<string, Page>, script?: Parameters<Rig['origin']>[0]) {
   const rig = await Rig.start();
-  rig.plane.provide({ pages });
+  rig.plane.provide({ pages, stickyKeys: [] });
   const blue = script ? [rig.origin(script).address] : [];
   rig.route({
     blue,
@@ -115,7 +115,7 @@ test('what an instance answers passes untouched, whatever its status', async () 
 
 test('services that share an address have their own pages each, and a host that nobody has gets a line', async () => {
   await using rig = await Rig.start();
-  rig.plane.provide({ pages: { a: html('of a'), b: html('of b') } });
+  rig.plane.provide({ pages: { a: html('of a'), b: html('of b') }, stickyKeys: [] });
   const to = { host: '127.0.0.1', port: 1 };
   rig.routes(
     { service: 'a', hosts: ['a.example'], errorPages: { '5xx': 'a' }, to },

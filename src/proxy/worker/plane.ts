@@ -33,7 +33,7 @@ export class Plane {
   readonly plainLines = new ForwardedLinesByClient('http');
   readonly secureLines = new ForwardedLinesByClient('https');
   /** What the table may refer to. */
-  provisions: Provisions = { pages: {} };
+  provisions: Provisions = { pages: {}, stickyKeys: [] };
   /** Milliseconds, as of the last event that asked the clock; for deadlines, which need no more. */
   coarse: number;
 

@@ -23,6 +23,8 @@ export class Relay implements ClientUser, UpstreamUser {
     private readonly plane: Plane,
     private readonly client: ClientConnection,
     private readonly side: Side,
+    /** The instance that should get it; null: any of the side. */
+    private wanted: InstancePool | null,
   ) {}
 
   /** `waited`: it was held at a switch. */
@@ -40,7 +42,8 @@ export class Relay implements ClientUser, UpstreamUser {
 
   private attempt(): void {
     const { plane, side, client } = this;
-    const pool = side.pick(plane.tick(), this.tried);
+    const pool = this.wanted ?? side.pick(plane.tick(), this.tried);
+    this.wanted = null;
     if (pool === undefined) return this.fail(this.tried === null ? 'no-instance' : 'connect-failed');
     this.pool = pool;
     pool.inFlight++;

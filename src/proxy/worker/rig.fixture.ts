@@ -271,6 +271,8 @@ export class Rig implements AsyncDisposable {
     mode?: Route['mode'];
     weights?: Route['weights'];
     errorPages?: Route['errorPages'];
+    sticky?: Route['sticky'];
+    sideHeader?: Route['sideHeader'];
     /** Of both sides. */
     upstream?: RouteUpstream;
   }): void {
@@ -292,6 +294,8 @@ export class Rig implements AsyncDisposable {
       mode: sides.mode,
       weights: sides.weights,
       errorPages: sides.errorPages,
+      sticky: sides.sticky,
+      sideHeader: sides.sideHeader,
     };
     this.plane.swap({ version: ++this.version, routes: [route] });
   }

@@ -18,8 +18,10 @@ import { defaultPolicy } from './instance-care.ts';
 import { type Limits, limitsOf } from './limits.ts';
 import { Pages } from './pages.ts';
 import type { Plane } from './plane.ts';
+import { hashOfText } from './rendezvous.ts';
 import { Side } from './side.ts';
-import { Steering } from './steering.ts';
+import { steeringOf } from './steering.ts';
+import { StickyTags } from './sticky-cookie.ts';
 import { ServiceTally } from './tally.ts';
 
 const noLine = new Uint8Array(0);
@@ -29,6 +31,9 @@ const openMode = Mode.parse({ mode: 'open' });
 export class Routing {
   private readonly tallies = new Map<string, ServiceTally>();
   private entries = new Map<string, Entry>();
+  /** The one in force. */
+  table: Table = { version: 0, routes: [] };
+  private tags = new StickyTags([]);
   private tls: ReadonlyMap<string, RouteTls> = new Map();
   private pools = new Map<string, InstancePool>();
   private readonly dialers: Dialers;
@@ -46,6 +51,9 @@ export class Routing {
 
   /** Makes `table` the one in force. Connections to instances that are not in it are closed when they get idle. */
   install(table: Table): void {
+    this.table = table;
+    const { stickyKeys } = this.plane.provisions;
+    if (!Bun.deepEquals(stickyKeys, this.tags.keys)) this.tags = new StickyTags(stickyKeys);
     const pools = new Map<string, InstancePool>();
     const tls = new Map<string, RouteTls>();
     const manners = new Map<string, Manner>();
@@ -65,8 +73,6 @@ export class Routing {
       side.blue.pages = side.green.pages = this.pagesOf(route);
       sides.push(side.blue, side.green);
       const gate = this.gateOf(route);
-      const steering =
-        route.weights === undefined ? null : new Steering(route.weights, side.blue, side.green);
       const lines = route.tls === undefined ? null : strictTransport(route.tls.hstsSeconds);
       const listen = formatAddress(route.listen);
       const preview = route.preview === null ? null : formatAddress(route.preview);
@@ -93,17 +99,11 @@ export class Routing {
           let target = targets.get(key);
           if (target === undefined) {
             const colour = preview ? other(route.live) : route.live;
+            const steering = steeringOf(route, side, preview ? colour : null, this.tags);
             const line = cut === '' ? noLine : ascii(`X-Forwarded-Prefix: ${cut}\r\n`);
             targets.set(
               key,
-              (target = new Target(
-                tally,
-                side[colour],
-                preview ? null : steering,
-                preview ? null : gate,
-                cut.length,
-                line,
-              )),
+              (target = new Target(tally, side[colour], steering, preview ? null : gate, cut.length, line)),
             );
           }
           listed.push({ host, prefix, value: target });
@@ -122,6 +122,7 @@ export class Routing {
     this.dialers.keepOnly(new Set(table.routes.map(({ service }) => service)));
     this.pools = pools;
     this.entries = entries;
+    this.tags.sift();
     this.tls = tls;
     this.sides = sides;
     this.recorders.settle(table.routes);
@@ -142,7 +143,11 @@ export class Routing {
     const own = instances.map((address) => {
       const key = instanceKey(route.service, colour, release, formatAddress(address));
       let pool = pools.get(key) ?? this.pools.get(key);
-      if (pool?.dialer !== dialer) fresh.push((pool = new InstancePool(this.plane, address, dialer)));
+      if (pool?.dialer !== dialer) {
+        fresh.push((pool = new InstancePool(this.plane, address, dialer)));
+        pool.key = key;
+        pool.number = hashOfText(formatAddress(address));
+      }
       pool.policy = policy;
       pools.set(key, pool);
       return pool;
@@ -150,7 +155,7 @@ export class Routing {
     // One that joins others begins slowly; a side that is new as a whole has nobody else to give its requests to.
     if (fresh.length < own.length)
       for (const pool of fresh) pool.care.ramp(this.plane.coarse, policy.slowStartMs);
-    return new Side(
+    const side = new Side(
       route.service,
       route.epoch,
       colour,
@@ -161,6 +166,8 @@ export class Routing {
       route.tracing ?? null,
       recorder === null ? null : recorder(colour),
     );
+    side.key = `${route.service} ${colour} ${release}`;
+    return side;
   }
 
   /** Null if the route names none. One that could not be read is left out. */
@@ -198,6 +205,11 @@ export class Routing {
     let sum = 0;
     for (const gate of this.gates.values()) sum += gate.waiting;
     return sum;
+  }
+
+  /** Whether the keys of cookies are of any use now. */
+  get steersByCookie(): boolean {
+    return this.table.routes.some(({ sticky }) => sticky?.by === 'cookie');
   }
 
   entryOf(address: string): Entry | undefined {

@@ -13,6 +13,8 @@ export class Side {
   inFlight = 0;
   /** What the proxy answers with where it has to; null: a line of its own. */
   pages: Pages | null = null;
+  /** What it is, whatever the epoch: service, colour and release. */
+  key = '';
   private turn = 0;
   constructor(
     readonly service: string,
