@@ -32,8 +32,11 @@ export interface FrameHearer {
   onSettings(settings: readonly (readonly [identifier: number, value: number])[]): void;
   onSettingsAck(): void;
   onPing(opaque: Uint8Array): void;
+  onPingAck?(): void;
   onGoAway(lastStream: number, code: number): void;
   onWindowUpdate(stream: number, increment: number): void;
+  /** A frame of a kind that is not known: it says nothing, but reading it costs. */
+  onUnknown?(): void;
   /** A frame that is wrong but does not end the connection. */
   onStreamError(error: FrameError): void;
 }
@@ -68,6 +71,11 @@ export class FrameReader {
     private readonly hearer: FrameHearer,
     private readonly limits: FrameLimits = frameLimits,
   ) {}
+
+  /** A header block has begun and is not whole. */
+  get withinBlock(): boolean {
+    return this.block !== null;
+  }
 
   /** Reads on; the hearer is told of each whole frame in order. Throws `FrameError` for what ends the connection; then nothing may be read any more. */
   feed(chunk: Uint8Array): void {
@@ -155,7 +163,8 @@ export class FrameReader {
       case FrameType.ping:
         ofConnection(stream, 'PING');
         ofLength(length, 8, 'PING');
-        if (!(flags & Flag.ack)) hearer.onPing(bytes.subarray(from, to));
+        if (flags & Flag.ack) hearer.onPingAck?.();
+        else hearer.onPing(bytes.subarray(from, to));
         return;
       case FrameType.goAway:
         ofConnection(stream, 'GOAWAY');
@@ -177,7 +186,8 @@ export class FrameReader {
         this.addBlock(bytes.subarray(from, to), flags);
         return;
       default:
-      // Of a kind that is not known: ignored (§4.1).
+        // Of a kind that is not known: ignored (§4.1).
+        hearer.onUnknown?.();
     }
   }
 

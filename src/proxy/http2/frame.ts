@@ -34,7 +34,7 @@ export const ErrorCode = {
 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 
-/** RFC 9113 §6.5.2. */
+/** RFC 9113 §6.5.2; the last is of RFC 8441 §3. */
 export const Setting = {
   headerTableSize: 1,
   enablePush: 2,
@@ -42,6 +42,7 @@ export const Setting = {
   initialWindowSize: 4,
   maxFrameSize: 5,
   maxHeaderListSize: 6,
+  enableConnectProtocol: 8,
 } as const;
 
 /** What a client sends before its first frame (RFC 9113 §3.4). */
@@ -111,6 +112,7 @@ export const settingsFrame = (
   return frame(FrameType.settings, 0, 0, payload);
 };
 export const settingsAck = (): Uint8Array => frame(FrameType.settings, Flag.ack, 0);
+export const pingFrame = (opaque: Uint8Array): Uint8Array => frame(FrameType.ping, 0, 0, opaque);
 export const pingAck = (opaque: Uint8Array): Uint8Array => frame(FrameType.ping, Flag.ack, 0, opaque);
 export const resetFrame = (stream: number, code: ErrorCode): Uint8Array =>
   frame(FrameType.resetStream, 0, stream, uint32(code));

@@ -75,8 +75,10 @@ describe('TLS', () => {
   });
   test('tells browsers to stay with https, if asked to', async () => {
     await using rig = await rigWith(tlsWith([a], { hstsSeconds: 600 }));
-    const { text } = await ask(rig, 'a.example', ...trusting('a'), '--include');
-    expect(text).toContain('\r\nStrict-Transport-Security: max-age=600\r\n');
+    const include = (version: string): ReturnType<typeof ask> =>
+      ask(rig, 'a.example', ...trusting('a'), '--include', version);
+    expect((await include('--http1.1')).text).toContain('\r\nStrict-Transport-Security: max-age=600\r\n');
+    expect((await include('--http2')).text).toContain('\r\nstrict-transport-security: max-age=600\r\n');
   });
   test('ends a client that never shakes hands', async () => {
     await using rig = await Rig.start({ headMs: 50 }, tlsWith([a]));

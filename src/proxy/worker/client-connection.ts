@@ -1,10 +1,11 @@
-import type { Socket } from 'bun';
 import { clientAddress, type ForwardedLines } from '../http1/forwarded.ts';
 import { LF } from '../http1/octets.ts';
+import { preface } from '../http2/frame.ts';
 import { parseRequestHead, type RequestHead } from '../http1/request-head.ts';
 import type { Account, AccountCause, AccountClient } from '../record/account.ts';
 import type { Recorder } from '../record/recorder.ts';
 import { type AnswerStatus, answer, isAnswerStatus } from './answer.ts';
+import type { ClientSocket } from './client-socket.ts';
 import type { Exchange } from './exchange.ts';
 import { Outlet } from './outlet.ts';
 import type { Limits } from './limits.ts';
@@ -55,7 +56,7 @@ type Stage = (typeof Stage)[keyof typeof Stage];
 const nothing = new Uint8Array(0);
 
 /** Such as `TLSv1.3`; null if the handshake is not over. */
-function tlsVersionOf(socket: Socket<ClientConnection>): string | null {
+function tlsVersionOf(socket: ClientSocket): string | null {
   const version: unknown = socket.getTLSVersion();
   return typeof version === 'string' && version.startsWith('TLS') ? version : null;
 }
@@ -107,7 +108,7 @@ export class ClientConnection {
   constructor(
     readonly plane: Plane,
     readonly point: ListeningPoint,
-    private readonly socket: Socket<ClientConnection>,
+    private readonly socket: ClientSocket,
   ) {
     this.idleSince = plane.tick();
     this.deadline = this.idleSince + (point.secure ? point.limits.headMs : point.limits.idleMs);
@@ -194,6 +195,12 @@ export class ClientConnection {
     });
   }
 
+  get remoteAddress(): string {
+    return this.socket.remoteAddress;
+  }
+  get tlsVersion(): unknown {
+    return this.socket.getTLSVersion();
+  }
   get isOpen(): boolean {
     return this.stage !== Stage.closed;
   }
@@ -321,10 +328,11 @@ export class ClientConnection {
 
   // What the socket says.
 
-  /** The handshake of TLS is over. */
-  onSecured(): void {
+  /** The handshake of TLS is over; `http2`: the two have agreed on HTTP/2. */
+  onSecured(http2: boolean): void {
     this.idleSince = this.plane.tick();
     this.deadline = this.idleSince + this.point.limits.idleMs;
+    if (http2) this.multiplex();
   }
 
   onData(chunk: Uint8Array): void {
@@ -449,15 +457,23 @@ export class ClientConnection {
         this.point.limits.requestHead,
       );
       if (read === 0) {
-        if (!this.headBegun) {
-          this.headBegun = true;
-          this.headSince = plane.tick();
-          this.deadline = this.headSince + this.point.limits.headMs;
-        }
+        this.awaitHead();
         break;
       }
-      if (read < 0) this.refuse(-read, plane.requestHead.why);
-      else if (plane.holding) this.hold();
+      if (read < 0) {
+        if (read === -505 && !this.point.secure && this.tally === null) {
+          const begun = this.prefaceBegun();
+          if (begun === preface.length) {
+            this.multiplex();
+            break;
+          }
+          if (begun > 0) {
+            this.awaitHead();
+            break;
+          }
+        }
+        this.refuse(-read, plane.requestHead.why);
+      } else if (plane.holding) this.hold();
       else {
         this.stage = Stage.busy;
         const exchange = (this.exchange ??= plane.spareExchanges.take(this));
@@ -471,6 +487,32 @@ export class ClientConnection {
     if (this.stage === Stage.busy) return;
     this.dismissExchange();
     if (this.stage === Stage.reading && this.ended) this.close();
+  }
+
+  private awaitHead(): void {
+    if (this.headBegun) return;
+    this.headBegun = true;
+    this.headSince = this.plane.tick();
+    this.deadline = this.headSince + this.point.limits.headMs;
+  }
+  /** How many octets of the preface of HTTP/2 have come (RFC 9113 §3.3); 0 if something else did. */
+  private prefaceBegun(): number {
+    const { bytes, from, to } = this;
+    const length = Math.min(to - from, preface.length);
+    for (let i = 0; i < length; i++) if (bytes![from + i] !== preface[i]) return 0;
+    return length;
+  }
+  /** The client speaks HTTP/2: its requests come on streams of this connection. */
+  multiplex(): void {
+    if (this.stage !== Stage.reading) return;
+    const { bytes, from, to } = this;
+    this.stage = Stage.busy;
+    this.headBegun = false;
+    this.bytes = null;
+    this.from = this.to = 0;
+    const user = this.plane.multiplex(this);
+    this.user = user;
+    if (from < to) user.onClientData(bytes!.subarray(from, to));
   }
 
   private hold(): void {

@@ -7,6 +7,7 @@ import { Recorders } from '../record/recorders.ts';
 import { ascii } from '../http1/octets.ts';
 import type { ClientConnection, ListeningPoint } from './client-connection.ts';
 import { handlersOf } from './client-handlers.ts';
+import { Http2Connection } from './http2-connection.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { Plane } from './plane.ts';
 import { Routing } from './routing.ts';
@@ -48,9 +49,16 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       ));
   const drained = Promise.withResolvers<void>();
   const warn = options.onWarning ?? ((line: string) => process.stderr.write(`proxy: ${line}\n`));
-  const plane = new Plane(limits, options.now ?? (() => performance.now()), defect, warn, () => {
-    if (plane.draining) settle();
-  });
+  const plane = new Plane(
+    limits,
+    options.now ?? (() => performance.now()),
+    defect,
+    warn,
+    () => {
+      if (plane.draining) settle();
+    },
+    (client) => new Http2Connection(client),
+  );
   const recorders = new Recorders(options.onTrouble ?? ((line) => process.stderr.write(`proxy: ${line}\n`)));
   const routing = new Routing(plane, recorders);
   const points: ListeningPoint[] = [];
@@ -59,6 +67,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
   const sweeper = setInterval(() => {
     const now = plane.tick();
     for (const client of plane.clients) client.sweep(now);
+    for (const connection of plane.multiplexed) connection.sweep(now);
     routing.sweep(now);
     if (!plane.draining) for (const listener of secure) listener.look(now);
   }, limits.sweepMs);
@@ -145,6 +154,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       for (const socket of sockets) socket.stop(false);
       const now = plane.tick();
       for (const client of plane.clients) client.sweep(now);
+      for (const connection of plane.multiplexed) connection.sweep(now);
       if (plane.clients.size === 0) settle();
       else {
         const cut = setTimeout(() => {

@@ -61,7 +61,8 @@ describe('what two parsers could read in two ways', () => {
     let refused = 0;
     await Promise.all(
       requestCorpus.map(async ({ name, bytes, expect: expected }) => {
-        if (typeof expected !== 'number') return;
+        // What is refused as HTTP/1.1 and is HTTP/2 is tried by itself.
+        if (typeof expected !== 'number' || bytes.startsWith('PRI * HTTP/2.0\r\n\r\nSM')) return;
         const client = await rig.connect();
         // With what a smuggler would put behind it.
         client.send(`${bytes}\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n`);

@@ -3,7 +3,7 @@ import { ForwardedLinesByClient } from '../http1/forwarded.ts';
 import { RequestHead } from '../http1/request-head.ts';
 import { ResponseHead } from '../http1/response-head.ts';
 import { headGrowth } from '../http1/rewrite.ts';
-import type { ClientConnection } from './client-connection.ts';
+import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { Limits } from './limits.ts';
 import { SpareExchanges } from './spare-exchanges.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
@@ -19,6 +19,8 @@ export class Plane {
   /** Requests with a whole head that wait for `release`, in the order in which they came. */
   readonly waiting = new Set<ClientConnection>();
   readonly clients = new Set<ClientConnection>();
+  /** Connections that speak HTTP/2: each of their streams is one of `clients`, as are they themselves. */
+  readonly multiplexed = new Set<{ sweep(now: number): void }>();
   readonly upstreams = new Set<UpstreamConnection>();
   /** The head that was read last. Valid until the next one is read: nothing may keep it across an event. */
   requestHead: RequestHead;
@@ -47,6 +49,8 @@ export class Plane {
     readonly warn: (line: string) => void,
     /** Called when the last client has gone. */
     readonly emptied: () => void,
+    /** What reads a connection whose client speaks HTTP/2. */
+    readonly multiplex: (client: ClientConnection) => ClientUser,
   ) {
     this.requestHead = new RequestHead(limits.requestHead);
     this.responseHead = new ResponseHead(limits.responseHead);

@@ -7,8 +7,8 @@ import { ClientConnection, type ListeningPoint } from './client-connection.ts';
 import { handlersOf } from './client-handlers.ts';
 import type { Plane } from './plane.ts';
 
-/** ALPN protocol names as they go over the wire (RFC 7301 §3.1): each with its length before it. */
-const protocols = Buffer.from('\x08http/1.1', 'latin1');
+/** ALPN protocol names as they go over the wire (RFC 7301 §3.1): each with its length before it, the preferred one first. */
+const protocols = Buffer.from('\x02h2\x08http/1.1', 'latin1');
 
 /** What Bun's types do not tell: a descriptor that listens already, a context made before, and a choice of it by host name. */
 type Handlers = SocketHandler<ClientConnection> & {
@@ -64,7 +64,7 @@ export class SecureListener {
       handshake(opened: Socket<ClientConnection>, done: boolean) {
         // Bun ends a handshake that fails; that a client without a good certificate goes no further is not left to it.
         if (!done || (required && !opened.authorized)) opened.terminate();
-        else opened.data.onSecured();
+        else opened.data.onSecured(opened.alpnProtocol === 'h2');
       },
       error(failed: Socket<ClientConnection>, error: Error) {
         // A record that is not valid, an alert: the client's doing. An exception of ours has no code.
