@@ -6,7 +6,7 @@ import type { Placement } from '../../core/placement.ts';
 import type { Release } from '../../core/release.ts';
 import type { EnvironmentRef } from '../../ports/platform.ts';
 import { choosePlacement, slotCount, slotHost } from '../choose-placement.ts';
-import { Turn } from '../turn.ts';
+import { Turn } from '../../core/turn.ts';
 import { isAbsent, type Disk } from './disk.ts';
 import type { Layout } from './layout.ts';
 import { hasHost, probeAddress } from './ports.ts';

@@ -3,7 +3,7 @@ import type { Placement } from '../../core/placement.ts';
 import type { Release } from '../../core/release.ts';
 import type { EnvironmentRef, InstanceStatus, Logs, LogQuery } from '../../ports/platform.ts';
 import { formatLogCursor, parseLogCursor } from '../log-cursor.ts';
-import { Turn } from '../turn.ts';
+import { Turn } from '../../core/turn.ts';
 import { Crew } from './crew.ts';
 import { endCrew } from './ending.ts';
 import { Instance, type Surroundings } from './instance.ts';

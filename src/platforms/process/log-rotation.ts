@@ -9,7 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
-import type { Turn } from '../turn.ts';
+import type { Turn } from '../../core/turn.ts';
 import { isAbsent, type Disk } from './disk.ts';
 import { collapseFront, punchFront, spaceWay, type SpaceWay } from './file-space.ts';
 import type { LogFiles } from './log-files.ts';

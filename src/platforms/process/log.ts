@@ -1,7 +1,7 @@
 import { constants, openSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Turn } from '../turn.ts';
+import { Turn } from '../../core/turn.ts';
 import type { Disk } from './disk.ts';
 import type { SpaceWay } from './file-space.ts';
 import { LogFiles } from './log-files.ts';

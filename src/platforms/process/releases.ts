@@ -4,7 +4,7 @@ import { CutoverError } from '../../core/errors.ts';
 import type { Release } from '../../core/release.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Shipped } from '../../ports/platform.ts';
-import { Turn } from '../turn.ts';
+import { Turn } from '../../core/turn.ts';
 import { namesIn } from './addresses.ts';
 import { runBuild } from './build.ts';
 import { digestOf, seal } from './content.ts';
