@@ -25,6 +25,14 @@ test('the spec in the README is a spec', () => {
   for (const spec of specs) expect(checkSpecText(spec).problems ?? []).toEqual([]);
 });
 
+test('a whole spec that a page shows is one', () => {
+  for (const page of ['docs/modes.md']) {
+    const specs = blocks(page, 'yaml');
+    expect(specs.length).toBeGreaterThan(0);
+    for (const spec of specs) expect([page, checkSpecText(spec).problems ?? []]).toEqual([page, []]);
+  }
+});
+
 test('what pages show of a spec is right', () => {
   for (const page of ['docs/pages.md', 'docs/sticky.md']) {
     const parts = blocks(page, 'yaml');

@@ -6,7 +6,7 @@ import type { EventMessage } from '../server/api.ts';
 import { selfCommand } from './self.ts';
 import { FakeController, type Answers } from './testing/fake-controller.ts';
 import { cliOnTerminal, runCli, type Ran } from './testing/run-cli.ts';
-import { deployment, plan, service, status, succeeded, switched, undone } from './testing/views.ts';
+import { deployment, modeSet, plan, service, status, succeeded, switched, undone } from './testing/views.ts';
 
 // Each test starts processes; on a busy machine that takes its time.
 setDefaultTimeout(30_000);
@@ -52,6 +52,10 @@ const whole: Answers = {
   'GET /v1/services/shop/deployments/2': { json: succeeded() },
   'POST /v1/services/shop/rollback': { json: switched },
   'POST /v1/services/shop/switch': { json: switched },
+  'POST /v1/services/shop/mode': {
+    json: { service: 'shop', mode: modeSet(), changed: true, epoch: 7, holdMs: 1, held: 0 },
+  },
+  'GET /v1/services/shop/modes': { json: [modeSet({ mode: 'closed', reason: 'stocktaking' })] },
   'POST /v1/services/shop/abort': { json: undone(), status: 202 },
   'GET /v1/services/shop/logs': {
     json: { environment: 'green', release: 2, lines: [{ layer: 'web', index: 0, text: 'hello' }] },
@@ -91,6 +95,41 @@ describe('what is asked', () => {
     [['logs', '--environment', 'blue'], 'GET', '/v1/services/shop/logs?lines=100&environment=blue', null],
     [['switch', 'blue', '--by', 'me'], 'POST', '/v1/services/shop/switch', { by: 'me', to: 'blue' }],
     [['rollback', 'shop', '--by', 'me'], 'POST', '/v1/services/shop/rollback', { by: 'me' }],
+    [['mode', 'open', '--by', 'me'], 'POST', '/v1/services/shop/mode', { by: 'me', mode: 'open' }],
+    [
+      [
+        'mode',
+        'read-only',
+        '--by',
+        'me',
+        '--writes',
+        'refuse',
+        '--wait',
+        '10s',
+        '--queue',
+        '5',
+        '--pace',
+        '20',
+        '--retry-after',
+        '90s',
+        '--reason',
+        'moving',
+      ],
+      'POST',
+      '/v1/services/shop/mode',
+      {
+        by: 'me',
+        reason: 'moving',
+        mode: 'read-only',
+        writes: 'refuse',
+        waitMs: 10_000,
+        queue: 5,
+        pace: 20,
+        retryAfterS: 90,
+      },
+    ],
+    [['mode'], 'GET', '/v1/services/shop', null],
+    [['history'], 'GET', '/v1/services/shop/modes', null],
     [['abort', '--by', 'me', '--detach'], 'POST', '/v1/services/shop/abort', { by: 'me' }],
     [
       ['deploy', '--release', '1', '--by', 'me', '--detach'],

@@ -7,6 +7,9 @@ import type {
   DeployRequest,
   EventMessage,
   LogsView,
+  ModeRequest,
+  ModeSetView,
+  ModeView,
   PlanView,
   ServiceView,
   StatusView,
@@ -58,6 +61,15 @@ export class Client {
 
   switchTo(name: string, to: Colour, by: string): Promise<SwitchedView> {
     return this.#call('POST', this.#path(name, 'switch'), { by, to });
+  }
+
+  setMode(name: string, request: ModeRequest): Promise<ModeSetView> {
+    return this.#call('POST', this.#path(name, 'mode'), request);
+  }
+
+  /** Newest first. */
+  modes(name: string): Promise<readonly ModeView[]> {
+    return this.#call('GET', this.#path(name, 'modes'));
   }
 
   abort(name: string, by: string): Promise<DeploymentView> {

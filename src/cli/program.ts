@@ -1,5 +1,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { parseScrapeAddress } from '../config/scrape-endpoint.ts';
+import { parseDuration } from '../core/duration-text.ts';
+import { modeNames } from '../core/mode.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
 import type { AbortOptions } from './verbs/abort.ts';
 import type { DeployOptions } from './verbs/deploy.ts';
@@ -7,6 +9,7 @@ import type { DownOptions } from './verbs/down.ts';
 import type { HistoryOptions } from './verbs/history.ts';
 import type { InitOptions } from './verbs/init.ts';
 import type { LogsOptions } from './verbs/logs.ts';
+import type { ModeOptions } from './verbs/mode.ts';
 import type { ProxyOptions } from './verbs/proxy.ts';
 import type { ReceiptOptions, ReceiptWords } from './verbs/receipt.ts';
 import type { ShowOptions } from './verbs/show.ts';
@@ -38,6 +41,13 @@ function whole(least: number, most: number) {
     if (number >= least && number <= most) return number;
     throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}`);
   };
+}
+
+/** A duration in milliseconds, within a day. */
+function span(text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms <= 86_400_000) return ms;
+  throw new InvalidArgumentError('expected a duration such as 500ms, 10s or 5m, at most a day');
 }
 
 function scrapeAddress(text: string): string {
@@ -162,6 +172,22 @@ export function makeProgram({ begin, end }: Running): Program {
       end(await (await import('./verbs/switch.ts')).rollback(told(command), service, options));
     });
 
+  withModeOptions(
+    verb('mode', 'Hold, refuse or turn away requests; without a mode, show the one in force', [
+      ['cutover mode', 'how requests are met'],
+      ['cutover mode read-only --reason "moving the database"', 'reads pass, writes wait'],
+      ['cutover mode held --wait 10s', 'all wait, each for 10 seconds at most'],
+      ['cutover mode closed --page maintenance.html', 'all get 503 and this page'],
+      ['cutover mode open --pace 200', 'what waits goes on, 200 a second'],
+    ]).addArgument(new Argument('[mode]', 'open, read-only, held or closed').choices([...modeNames])),
+  )
+    .option('--reason <text>', 'Why, for the record')
+    .addOption(serviceOption())
+    .addOption(byOption())
+    .action(async (name: string | undefined, options: ModeOptions, command: Command) => {
+      end(await (await import('./verbs/mode.ts')).mode(told(command), name, options));
+    });
+
   verb('abort', 'Take back the deployment that is under way', [
     ['cutover abort', 'take it back, and follow until that is done'],
     ['cutover abort shop --detach', 'order it and return'],
@@ -270,14 +296,19 @@ export function makeProgram({ begin, end }: Running): Program {
       },
     );
 
-  verb('proxy', 'Run the proxy by itself, or lead one that runs', [
-    ['cutover proxy --listen :8080 --blue 127.0.0.1:3000 --green 127.0.0.1:3001', 'blue is live'],
-    ['cutover proxy switch green --admin /run/shop.sock', 'all traffic to green'],
-    ['cutover proxy weights blue=90 green=10 --admin /run/shop.sock', 'a tenth of the requests to green'],
-    ['cutover proxy mode held --admin /run/shop.sock', 'hold new requests; mode open lets them go'],
-    ['cutover proxy status --admin /run/shop.sock --json', 'what it does, as JSON'],
-    ['cutover proxy upgrade --admin /run/shop.sock', 'restart it as the program now on disk; nobody notices'],
-  ])
+  withModeOptions(
+    verb('proxy', 'Run the proxy by itself, or lead one that runs', [
+      ['cutover proxy --listen :8080 --blue 127.0.0.1:3000 --green 127.0.0.1:3001', 'blue is live'],
+      ['cutover proxy switch green --admin /run/shop.sock', 'all traffic to green'],
+      ['cutover proxy weights blue=90 green=10 --admin /run/shop.sock', 'a tenth of the requests to green'],
+      ['cutover proxy mode held --admin /run/shop.sock', 'hold new requests; mode open lets them go'],
+      ['cutover proxy status --admin /run/shop.sock --json', 'what it does, as JSON'],
+      [
+        'cutover proxy upgrade --admin /run/shop.sock',
+        'restart it as the program now on disk; nobody notices',
+      ],
+    ]),
+  )
     .addArgument(
       new Argument('[action]', 'What to do with one that runs; without it, one is run here').choices([
         'mode',
@@ -322,7 +353,6 @@ export function makeProgram({ begin, end }: Running): Program {
     .option('--admin <socket>', 'Path of the admin socket (default: proxy/admin.sock in the home directory)')
     .option('--workers <n>', 'Worker processes (default: one for each core, at most 8)', whole(1, 64))
     .option('--service <name>', 'Which service of a proxy that has several')
-    .option('--page <file>', 'For mode closed: the HTML that is shown')
     .action(async (action: string | undefined, values: string[], options: ProxyOptions, command: Command) => {
       end(await (await import('./verbs/proxy.ts')).proxy(told(command), action, values, options));
     });
@@ -381,6 +411,21 @@ const withCommonOptions = (command: Command): Command =>
     .option('--json', 'Print one JSON document')
     .option('--no-color', 'No colours, also on a terminal')
     .helpOption('-h, --help', 'Show how it is used');
+
+/** What a mode is like; what is not said is as the spec has it, or by default. */
+const withModeOptions = (command: Command): Command =>
+  command
+    .addOption(
+      new Option(
+        '--writes <what>',
+        'For read-only: hold or refuse requests that may change something',
+      ).choices(['hold', 'refuse']),
+    )
+    .option('--wait <time>', 'How long one request is held, e.g. 30s; then 503', span)
+    .option('--queue <n>', 'Requests held at most; one more gets 503', whole(0, 1_000_000))
+    .option('--pace <n>', 'Held requests that are let go in a second', whole(1, 1_000_000))
+    .option('--retry-after <time>', 'What Retry-After says in a 503', span)
+    .option('--page <file>', 'For closed: what is shown to who accepts it (.html, .txt, .json or .xml)');
 
 const withReleaseOptions = (command: Command): Command =>
   command

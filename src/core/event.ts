@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Colour } from './colour.ts';
 import { ErrorRecord } from './errors.ts';
+import { Mode } from './mode.ts';
 import { Placement } from './placement.ts';
 import { Plan } from './plan.ts';
 import { Receipt } from './receipt.ts';
@@ -56,7 +57,10 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('environment-kept'), colour: Colour, release, until: z.number() }),
   z.object({ type: z.literal('environment-retired'), colour: Colour }),
 
-  /** The epoch is given out here, before the router is told: whoever wrote a later one is the newer controller. No deployment: what is in force was told to a router that had forgotten it. */
+  /** How the service meets requests from here on; the route that says so to the router is ordered with it. */
+  z.object({ type: z.literal('mode-set'), mode: Mode, by, reason: z.string().max(500).nullable() }),
+
+  /** The epoch is given out here, before the router is told: whoever wrote a later one is the newer controller. No deployment: the mode was set, or what is in force was told to a router that had forgotten it. */
   z.object({
     type: z.literal('route-ordered'),
     deployment: deployment.nullable(),

@@ -67,14 +67,14 @@ export const PageKey = z.string(keyError).regex(/^[45](?:\d\d|xx)$/, keyError);
 const fileError = {
   error: `expected the path of a file that ends with ${pageExtensions.join(', ')}`,
 };
+/** A file as a spec names it, relative to the spec. */
+export const PageFile = z
+  .string(fileError)
+  .max(4096, fileError)
+  .regex(/^[^\0]*\.(?:html?|txt|json|xml)$/, fileError);
+
 /** What a user writes under `router.errorPages`: files by status, relative to the spec. */
-export const ErrorPages = z.record(
-  PageKey,
-  z
-    .string(fileError)
-    .max(4096, fileError)
-    .regex(/^[^\0]*\.(?:html?|txt|json|xml)$/, fileError),
-);
+export const ErrorPages = z.record(PageKey, PageFile);
 export type ErrorPages = z.infer<typeof ErrorPages>;
 
 /** The same on the wire to a router: absolute paths. Whoever serves reads the files when the route is put in force. */

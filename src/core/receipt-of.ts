@@ -3,7 +3,7 @@ import type { Deployment } from './deployment.ts';
 import { quantileMs, samples, type Histogram } from './latency.ts';
 import { combine } from './latency.ts';
 import type { Draft, SideReceipt } from './receipt.ts';
-import { releaseOf, type Service } from './service.ts';
+import { modeInForce, releaseOf, type Service } from './service.ts';
 import { timelineOf, type Looks } from './timeline.ts';
 import { combineSides, emptySide, failures, type Counters } from './traffic.ts';
 
@@ -64,6 +64,7 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
     version: release?.version ?? '',
     outcome: deployment.status,
     by: deployment.by,
+    mode: modeInForce(service)?.mode ?? 'open',
     startedAt: deployment.startedAt,
     endedAt: deployment.endedAt ?? deployment.startedAt,
     requests: sum(({ requests }) => requests),

@@ -33,6 +33,8 @@ export const Receipt = z.object({
   version: z.string(),
   outcome: z.string(),
   by: z.string(),
+  /** How the service met requests when it ended. */
+  mode: z.string().optional(),
   startedAt: z.number(),
   endedAt: z.number(),
   requests: z.number(),

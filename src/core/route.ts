@@ -4,8 +4,10 @@ import type { Colour } from './colour.ts';
 import { ready } from './environment.ts';
 import { instancePolicyOf } from './instance-policy.ts';
 import { sameLimits } from './limits.ts';
+import { sameMode } from './mode.ts';
 import { addressesOf } from './placement.ts';
-import { releaseOf, type Service } from './service.ts';
+import type { Release } from './release.ts';
+import { modeInForce, releaseOf, type Service } from './service.ts';
 import { healthOf, routedLayer, type Spec } from './spec.ts';
 import { type ErrorPages, type RoutePages, samePages } from './page.ts';
 import { routeStickyOf, sameSticky } from './sticky.ts';
@@ -36,6 +38,8 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
   const number = service.environments[live].release;
   const release = number === null ? undefined : releaseOf(service, number);
   if (!release) throw new Error(`${live} holds no release`);
+  // It is the service's, not a release's: whoever closed it opens it, and no switch does.
+  const mode = modeInForce(service);
   const {
     listen,
     preview,
@@ -73,12 +77,16 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
     ...(paths.length > 0 ? { paths } : {}),
     ...(sticky === undefined ? {} : { sticky: routeStickyOf(sticky, service.name, tls !== undefined) }),
     ...(sideHeader === undefined ? {} : { sideHeader }),
+    ...(mode === undefined ? {} : { mode }),
     ...(errorPages === undefined ? {} : { errorPages: pagesOf(errorPages, release.base) }),
   };
 }
 
 /** A path of a spec that does not depend on where a program runs. */
 const absolute = (base: string, path: string): string => (path.startsWith('/') ? path : `${base}/${path}`);
+
+/** Where a file is that the spec of a release names. */
+export const fileOf = ({ base }: Pick<Release, 'base'>, path: string): string => absolute(base, path);
 
 function tracingOf(
   { requestId, traceContext, tracing }: Spec['router'],
@@ -143,6 +151,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
   return (
     found.live === expected.live &&
     sameWeights(found.weights, expected.weights) &&
+    sameMode(found.mode, expected.mode) &&
     listener(found.listen, expected.listen) &&
     listener(found.preview, expected.preview) &&
     found.previewHost === expected.previewHost &&

@@ -2,8 +2,20 @@ import { colours, other, type Colour } from './colour.ts';
 import { nextMove, underWay, type Deployment, type StepState } from './deployment.ts';
 import { emptyEnvironment, ready, reached, type Environment, type Role } from './environment.ts';
 import type { EventRecord, ServiceEvent } from './event.ts';
+import type { Mode } from './mode.ts';
 import type { Release } from './release.ts';
 import { Spec } from './spec.ts';
+
+/** A mode that was set: what, who, when and why. */
+export interface ModeSet {
+  readonly mode: Mode;
+  readonly by: string;
+  readonly reason: string | null;
+  readonly at: number;
+}
+
+/** So many of the latest are remembered; the log has all. */
+const modesKept = 100;
 
 /** A service as its log tells it. */
 export interface Service {
@@ -15,6 +27,10 @@ export interface Service {
   readonly live: Colour | null;
   /** The newest epoch that was given out. */
   readonly epoch: number;
+  /** The side that the router was last told to send the traffic to, whether or not it is known to have done so. */
+  readonly routed: Colour | null;
+  /** Oldest first, without their pages but for the last one; empty: it has always been open. */
+  readonly modes: readonly ModeSet[];
   readonly deployments: readonly Deployment[];
   /** The hash of the newest receipt, which the next one names. */
   readonly lastReceipt: string | null;
@@ -35,9 +51,14 @@ export const newService = (name: string): Service => ({
   environments: { blue: emptyEnvironment('blue'), green: emptyEnvironment('green') },
   live: null,
   epoch: 0,
+  routed: null,
+  modes: [],
   deployments: [],
   lastReceipt: null,
 });
+
+/** How the service meets requests; undefined: open, as it always was. */
+export const modeInForce = (service: Service): Mode | undefined => service.modes.at(-1)?.mode;
 
 /** The deployment that is under way, if one is. */
 export const current = (service: Service): Deployment | undefined => {
@@ -260,7 +281,14 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       if (event.epoch !== service.epoch + 1) refuse(`the next epoch is ${service.epoch + 1}`);
       if (!ready(service.environments[event.live]))
         refuse(`${event.live} is ${service.environments[event.live].phase}, never healthy`);
-      return next({ epoch: event.epoch });
+      return next({ epoch: event.epoch, routed: event.live });
+    case 'mode-set': {
+      const { mode, by, reason } = event;
+      const former = service.modes
+        .slice(1 - modesKept)
+        .map((set) => ({ ...set, mode: { ...set.mode, page: null } }));
+      return next({ modes: [...former, { mode, by, reason, at }] });
+    }
     case 'traffic-switched': {
       if (event.epoch !== service.epoch) refuse(`the epoch in force is ${service.epoch}`);
       if (!ready(service.environments[event.to]))

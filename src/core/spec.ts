@@ -5,6 +5,7 @@ import { HostPattern, PathRule } from './claim.ts';
 import { Duration } from './duration.ts';
 import { InstanceRules } from './instance-policy.ts';
 import { Limits } from './limits.ts';
+import { ModeRules } from './mode.ts';
 import { ErrorPages } from './page.ts';
 import { HeaderName, Sticky, stickyRules } from './sticky.ts';
 import { Otlp } from './tracing.ts';
@@ -321,6 +322,9 @@ export const Spec = z
         ),
         errorPages: ErrorPages.optional().describe(
           'What the proxy answers with where it has to, e.g. {503: pages/503.html, 4xx: pages/4xx.html}: files, relative to the spec. See docs/pages.md.',
+        ),
+        modes: ModeRules.default(ModeRules.parse({})).describe(
+          'What holding and closing the service is like, unless an order says otherwise. See docs/modes.md.',
         ),
         limits: Limits.default(Limits.parse({})).describe(
           'What clients and instances may take, in bytes and time. See docs/limits.md.',

@@ -4,7 +4,8 @@ import { colours, other } from '../core/colour.ts';
 import { underWay } from '../core/deployment.ts';
 import { ready } from '../core/environment.ts';
 import { CutoverError, type ErrorCode } from '../core/errors.ts';
-import { current, roleOf, type Service } from '../core/service.ts';
+import { modeNames, sameMode } from '../core/mode.ts';
+import { current, modeInForce, roleOf, type Service } from '../core/service.ts';
 import type { SpecInput } from '../core/spec.ts';
 import { createMemoryPlatform, MemoryWorld } from '../platforms/memory/platform.ts';
 import type { Lease } from '../ports/store.ts';
@@ -77,6 +78,7 @@ class World {
       platform: () => platform,
       router: () => router,
       lease: () => mine,
+      readPage: (path) => ({ type: 'text', text: path }),
       checker: {
         run: (probe, target) => {
           const service = engine.service('shop');
@@ -187,6 +189,109 @@ describe('an engine', () => {
     expect((await world.router.read('shop'))?.live).toBe('green');
   });
 
+  test('a deployment of a service that is closed goes live, and the service stays closed until it is opened', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    await world.deployed(engine, 'good');
+    const set = await engine.setMode(
+      'shop',
+      { mode: 'closed', retryAfterS: 9 },
+      { by: 'ann', reason: 'stocktaking' },
+    );
+    expect(set).toMatchObject({ changed: true, mode: { mode: 'closed', retryAfterS: 9 } });
+    expect(world.router.request('shop')).toBeNull();
+    const service = await world.deployed(engine, 'good');
+    expect(service.deployments.at(-1)?.status).toBe('succeeded');
+    expect(service.live).toBe('green');
+    expect((await world.router.read('shop'))?.mode).toMatchObject({ mode: 'closed', retryAfterS: 9 });
+    await engine.setMode('shop', { mode: 'open' }, { by: 'ann', reason: null });
+    expect(world.router.request('shop')).toBe('green');
+    expect(engine.service('shop').modes.map(({ mode, by, reason }) => [mode.mode, by, reason])).toEqual([
+      ['closed', 'ann', 'stocktaking'],
+      ['open', 'ann', null],
+    ]);
+  });
+
+  test('a mode that is set before anything is live is taken along by the first switch', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    const { id } = await engine.deploy('shop', order('good'), 'test');
+    expect(await engine.setMode('shop', { mode: 'held' }, { by: 'ann', reason: null })).toMatchObject({
+      changed: true,
+      epoch: null,
+    });
+    await world.settled(engine, id);
+    expect((await world.router.read('shop'))?.mode?.mode).toBe('held');
+  });
+
+  test('the page of the spec is read when the service is closed, from the folder of the release', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    const { id } = await engine.deploy(
+      'shop',
+      {
+        order: {
+          spec: { ...spec, router: { ...spec.router, modes: { page: 'away.html', wait: '2s' } } },
+          base: '/srv/shop',
+          source: { kind: 'directory', path: '/app' },
+          version: 'good',
+        },
+      },
+      'test',
+    );
+    await world.settled(engine, id);
+    await engine.setMode('shop', { mode: 'closed' }, { by: 'ann', reason: null });
+    expect((await world.router.read('shop'))?.mode).toMatchObject({
+      waitMs: 2000,
+      page: { type: 'text', text: '/srv/shop/away.html' },
+    });
+  });
+
+  test('a mode is not for a service that is switched as TCP, nor TCP for one that is not open', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    const tcp: DeployOrder = {
+      order: {
+        spec: { ...spec, router: { listen: '127.0.0.1:8080', protocol: 'tcp' } },
+        base: '/',
+        source: { kind: 'directory', path: '/app' },
+        version: 'good',
+      },
+    };
+    await world.deployed(engine, 'good');
+    await engine.setMode('shop', { mode: 'held' }, { by: 'ann', reason: null });
+    await refusal(engine.deploy('shop', tcp, 'test'), 'request-invalid');
+    await engine.setMode('shop', { mode: 'open' }, { by: 'ann', reason: null });
+    const { id } = await engine.deploy('shop', tcp, 'test');
+    await world.settled(engine, id);
+    await refusal(engine.setMode('shop', { mode: 'held' }, { by: 'ann', reason: null }), 'request-invalid');
+    expect((await world.router.read('shop'))?.mode?.mode).toBe('open');
+  });
+
+  test('a router that was away when a mode was set is told of it when it is back', async () => {
+    const world = new World();
+    let away = false;
+    const engine = await world.boot((call) =>
+      away && call === 'router.apply before'
+        ? Promise.reject(new CutoverError('proxy-absent', 'nobody there'))
+        : Promise.resolve(),
+    );
+    await world.deployed(engine, 'good');
+    away = true;
+    const setting = refusal(
+      engine.setMode('shop', { mode: 'closed' }, { by: 'ann', reason: null }),
+      'proxy-absent',
+    );
+    let told: CutoverError | undefined;
+    void setting.then((error) => (told = error));
+    await world.clock.run(() => told !== undefined);
+    expect(told?.message).toContain('on record');
+    expect(world.router.request('shop')).toBe('blue');
+    away = false;
+    await engine.reassert('shop');
+    expect(world.router.request('shop')).toBeNull();
+  });
+
   test('refuses a second deployment by name of the first', async () => {
     const world = new World();
     const engine = await world.boot();
@@ -259,11 +364,28 @@ async function schedule(seed: number): Promise<void> {
   let dead = false;
   /** How many more calls of the world until a person aborts. */
   let patience = Infinity;
+  /** How many more until a person sets a mode. */
+  let untilMode = Infinity;
+  /** The engine that is at it. */
+  let setting: Engine | null = null;
+  const modeLater = (calls: number): void => void (untilMode = calls);
+  const setSomeMode = (): void => {
+    const mode = random.pick(modeNames);
+    const mine = engine;
+    setting = mine;
+    void mine
+      .setMode('shop', { mode }, { by: 'sim', reason: null })
+      .catch(expectRefusal)
+      .finally(() => {
+        if (setting === mine) setting = null;
+      });
+  };
   /** Dies at one call in forty, and at one in eight of those that move the traffic; at most five times. */
   const mortal = (): Strike => {
     let gone = false;
     return async (call) => {
       if (--patience === 0) void engine.abort('shop', 'sim').catch(expectRefusal);
+      if (--untilMode === 0) setSomeMode();
       const odds = call.startsWith('router.apply') ? 8 : 40;
       if (!gone && deaths < 5 && random.next() < 1 / odds) {
         gone = true;
@@ -294,6 +416,7 @@ async function schedule(seed: number): Promise<void> {
         : say < 0.9
           ? engine.rollback('shop', 'sim')
           : engine.abort('shop', 'sim');
+    if (random.next() < 0.5) modeLater(random.between(1, 80));
     let answered = false;
     order_.then(
       () => (answered = true),
@@ -307,7 +430,7 @@ async function schedule(seed: number): Promise<void> {
       if (dead) engine = await bootAlive();
       const known = (): Service | undefined => engine.services()[0];
       const quiet = (): boolean => known() === undefined || !current(known() as Service);
-      await world.clock.run(() => dead || quiet());
+      await world.clock.run(() => dead || (quiet() && setting !== engine));
       if (!dead) break;
     }
     const service = engine.services()[0];
@@ -315,6 +438,7 @@ async function schedule(seed: number): Promise<void> {
     const route = await world.router.read('shop');
     expect(route?.live ?? null).toBe(service.live);
     if (service.live === null) continue;
+    expect(sameMode(route?.mode, modeInForce(service))).toBe(true);
     const live = service.environments[service.live];
     expect(ready(live)).toBe(true);
     expect(route?.[service.live].release).toBe(live.release);

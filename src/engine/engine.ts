@@ -5,9 +5,10 @@ import { CutoverError, errorRecord, type ErrorRecord } from '../core/errors.ts';
 import type { EventRecord, ServiceEvent } from '../core/event.ts';
 import { ready } from '../core/environment.ts';
 import type { Plan } from '../core/plan.ts';
-import { routeOf, sameRoute } from '../core/route.ts';
+import { expectModeFor, type ModeOrder } from '../core/mode.ts';
+import type { Page } from '../core/page.ts';
 import type { Release, Source } from '../core/release.ts';
-import { current, newService, releaseOf, type Service } from '../core/service.ts';
+import { current, modeInForce, newService, releaseOf, type Service } from '../core/service.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';
 import { strategies } from '../core/strategies/index.ts';
 import { retire, nextRetirement } from '../core/strategies/retire.ts';
@@ -23,6 +24,7 @@ import type { StepContext } from '../steps/step.ts';
 import { Journal, LogUnwritable } from './journal.ts';
 import { Onlooker } from './onlooker.ts';
 import { patientRouter } from './patient-router.ts';
+import { RouteOrders, type ModeChange, type ModeSetter } from './route-orders.ts';
 import { deploymentOf, measured, Stopping, walk } from './walk.ts';
 
 /** What the engine is built from. The drivers of a service are those that its newest release names. */
@@ -33,6 +35,8 @@ export interface EngineParts {
   readonly platform: (driver: Spec['platform']['driver']) => Platform;
   readonly router: (driver: Spec['router']['driver']) => Router;
   readonly lease: () => Lease;
+  /** Reads a page by its absolute path; throws `page-invalid`. */
+  readonly readPage: (path: string) => Page;
 }
 
 /** What a release is made of, as it was asked for. */
@@ -63,6 +67,7 @@ interface Running {
 
 interface Entry {
   readonly journal: Journal;
+  readonly orders: RouteOrders;
   running: Running | null;
   retirement: AbortController | null;
   /** Why nothing moves, while the log cannot be written. */
@@ -100,19 +105,9 @@ export class Engine {
     return warnings;
   }
 
-  /** Tells the router what the log says, if it says something else: after it has lost its table, say. Nothing moves otherwise. */
+  /** As `RouteOrders.reassert`. */
   async reassert(name: string): Promise<void> {
-    const { journal } = this.#entry(name);
-    const { live, epoch } = journal.service;
-    // While a deployment is under way its own steps see to the router.
-    if (live === null || current(journal.service)) return;
-    const router = this.#router(journal.service);
-    const found = await router.read(name);
-    if (found && sameRoute(found, routeOf(journal.service, live, Math.max(1, epoch)))) return;
-    const after = await journal.append((now) => [
-      { type: 'route-ordered', deployment: null, epoch: now.epoch + 1, live },
-    ]);
-    await router.apply(routeOf(after, live, after.epoch));
+    await this.#entry(name).orders.reassert();
   }
 
   /** After a restart of the machine nothing runs: the sides that have been healthy are started again where they were. */
@@ -147,6 +142,7 @@ export class Engine {
   plan(name: string, order: DeployOrder): Plan {
     const service = this.#entries.get(name)?.journal.service ?? newService(name);
     const { release } = releaseFor(service, order, '', this.parts.clock.now());
+    expectModeFor(name, release.spec.router.protocol, modeInForce(service)?.mode ?? 'open');
     return strategies[release.spec.strategy.kind](service, release);
   }
 
@@ -155,6 +151,7 @@ export class Engine {
     const entry = this.#entries.get(name) ?? (await this.#open(name));
     return this.#start(entry, by, (service) => {
       const { release, created } = releaseFor(service, order, by, this.parts.clock.now());
+      expectModeFor(name, release.spec.router.protocol, modeInForce(service)?.mode ?? 'open');
       return { created, plan: strategies[release.spec.strategy.kind](service, release) };
     });
   }
@@ -181,6 +178,11 @@ export class Engine {
     const entry = this.#entry(name);
     const { id } = await this.#start(entry, by, (service) => ({ plan: switchTo(service, to) }));
     return this.#switched(entry, id, 0);
+  }
+
+  /** Sets how the service meets requests, as `RouteOrders.setMode`; also while a deployment is under way, which goes on. */
+  async setMode(name: string, order: ModeOrder, setter: ModeSetter): Promise<ModeChange> {
+    return this.#entry(name).orders.setMode(order, setter);
   }
 
   /** Has the deployment that is under way taken back; resolves when that is on record. Throws `nothing-running`. */
@@ -285,7 +287,13 @@ export class Engine {
 
   async #read(name: string): Promise<Entry> {
     const journal = await Journal.open(name, this.parts.store, this.parts.clock, this.parts.lease);
-    const entry: Entry = { journal, running: null, retirement: null, halted: null };
+    const { clock, readPage } = this.parts;
+    const orders = new RouteOrders(
+      journal,
+      () => patientRouter(this.#router(journal.service), clock, this.#stop.signal),
+      readPage,
+    );
+    const entry: Entry = { journal, orders, running: null, retirement: null, halted: null };
     this.#entries.set(name, entry);
     return entry;
   }
@@ -413,6 +421,7 @@ export class Engine {
       record: async (...events) => {
         await journal.append(() => events);
       },
+      inTurn: (act) => entry.orders.inTurn(act),
       report: (text) => this.#report({ service: journal.name, deployment: deployment.id, text }),
     };
   }

@@ -10,6 +10,8 @@ export interface RouterCapabilities {
   readonly inFlight: boolean;
   /** It can divide the traffic between both sides (`Route.weights`). */
   readonly weights: boolean;
+  /** It can hold, refuse or turn away requests (`Route.mode`). */
+  readonly modes: boolean;
 }
 
 /**
@@ -21,6 +23,8 @@ export interface RouterCapabilities {
  *   happens then, and `changed` is false.
  * - With `weights`, if it can, each side gets its part of the requests of users, and one of weight 0 none, by the same barrier as a switch. A
  *   side without instances may have no weight: `not-ready`.
+ * - With `mode`, if it can, requests of users are met so, by the same barrier; those to the preview go through. A service that is switched as
+ *   TCP is open: another mode is `request-invalid`.
  * - A route with an older epoch than the one in force is refused with `stale-epoch`, and so is another route under the same epoch.
  * - A route that cannot be put in force (an address that is taken) is refused with a clear error, and the one in force stays.
  * - A removed service comes back only under an epoch newer than that of its removal.

@@ -4,6 +4,7 @@ import type { Deployment, DeploymentStatus, StepStatus } from '../core/deploymen
 import type { Phase, Role } from '../core/environment.ts';
 import type { ErrorRecord } from '../core/errors.ts';
 import type { EventRecord } from '../core/event.ts';
+import { ModeOrder, type Mode } from '../core/mode.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
 import { Source } from '../core/release.ts';
 import type { Counters } from '../core/traffic.ts';
@@ -21,6 +22,8 @@ import type { InstanceStatus, Logs } from '../ports/platform.ts';
  *   POST /v1/services/:service/deployments           DeployRequest → 202 DeploymentView
  *   POST /v1/services/:service/rollback              ByRequest → SwitchedView       answers when the traffic is back
  *   POST /v1/services/:service/switch                SwitchRequest → SwitchedView   answers when the traffic is there
+ *   POST /v1/services/:service/mode                  ModeRequest → ModeSetView      answers when it is in force
+ *   GET  /v1/services/:service/modes                 ModeView[], newest first: the last 100 that were set
  *   POST /v1/services/:service/abort                 ByRequest → 202 DeploymentView
  *   GET  /v1/services/:service/deployments           DeploymentView[], newest first (?limit=, 1000 at most)
  *   GET  /v1/services/:service/deployments/:id       DeploymentView
@@ -52,6 +55,9 @@ export type DeployRequest = z.infer<typeof DeployRequest>;
 
 export const ByRequest = z.strictObject({ by });
 export const SwitchRequest = z.strictObject({ by, to: Colour });
+/** What is not said is as the spec has it. */
+export const ModeRequest = ModeOrder.extend({ by, reason: z.string().min(1).max(500).optional() });
+export type ModeRequest = z.infer<typeof ModeRequest>;
 export const StopRequest = z.strictObject({ by, instances: z.boolean(), proxy: z.boolean() });
 export type StopRequest = z.infer<typeof StopRequest>;
 
@@ -92,6 +98,8 @@ export interface EnvironmentView {
 export interface ServiceView {
   readonly name: string;
   readonly live: Colour | null;
+  /** The mode that was set last; null: it was never set, and the service is open. */
+  readonly mode: ModeView | null;
   readonly epoch: number;
   readonly listen: string | null;
   readonly preview: string | null;
@@ -101,6 +109,24 @@ export interface ServiceView {
   /** Of going back; null if there is nothing to go back to. */
   readonly verdict: Verdict | null;
   readonly halted: ErrorRecord | null;
+}
+
+/** A mode that was set. */
+export interface ModeView extends Omit<Mode, 'page'> {
+  readonly by: string;
+  readonly reason: string | null;
+  readonly at: number;
+}
+
+export interface ModeSetView {
+  readonly service: string;
+  readonly mode: Omit<Mode, 'page'>;
+  /** False if it was in force already. */
+  readonly changed: boolean;
+  /** Null while nothing is live: the first switch takes the mode along. */
+  readonly epoch: number | null;
+  readonly holdMs: number;
+  readonly held: number;
 }
 
 export interface StepView {

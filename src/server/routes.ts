@@ -9,17 +9,19 @@ import type { Clock } from '../ports/clock.ts';
 import {
   ByRequest,
   DeployRequest,
+  ModeRequest,
   SwitchRequest,
   StopRequest,
   type CountersView,
   type LogsView,
+  type ModeSetView,
   type StatusView,
   type SwitchedView,
 } from './api.ts';
 import { expositionType } from '../core/exposition.ts';
 import { eventStream } from './event-stream.ts';
 import { controllerMetrics, type ControllerReading } from './metrics.ts';
-import { deploymentView, planView, serviceView } from './views.ts';
+import { deploymentView, modeView, planView, serviceView } from './views.ts';
 
 /** What the routes work with. */
 export interface Controller extends ControllerReading {
@@ -114,6 +116,23 @@ export const routes: readonly Route[] = [
         switchedView(engine, service, switched, { verdict: null, tookMs: clock.monotonic() - begun }),
       );
     },
+  },
+  {
+    method: 'POST',
+    path: '/v1/services/:service/mode',
+    async handle({ service, body }, { engine }) {
+      const { by, reason = null, ...order } = parsed(ModeRequest, body);
+      const set = await engine.setMode(service, order, { by, reason });
+      const { page: _page, ...mode } = set.mode;
+      const view: ModeSetView = { service, ...set, mode };
+      return json(view);
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/services/:service/modes',
+    handle: ({ service }, { engine }) =>
+      Promise.resolve(json(engine.service(service).modes.toReversed().map(modeView))),
   },
   {
     method: 'POST',

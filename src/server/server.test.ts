@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readPage } from '../config/page-file.ts';
 import { systemClock } from '../clocks/system.ts';
 import type { EventRecord } from '../core/event.ts';
 import { firstBreak } from '../core/receipt-chain.ts';
@@ -12,7 +13,15 @@ import { createMemoryPlatform, type MemoryPlatform } from '../platforms/memory/p
 import { MemoryRouter } from '../routers/memory/memory-router.ts';
 import { memoryStore } from '../stores/memory/store.ts';
 import { parseExposition } from '../testing/exposition-parser.ts';
-import type { CountersView, DeploymentView, LogsView, PlanView, ServiceView, StatusView } from './api.ts';
+import type {
+  CountersView,
+  DeploymentView,
+  LogsView,
+  ModeSetView,
+  PlanView,
+  ServiceView,
+  StatusView,
+} from './api.ts';
 import { serve, type Server } from './server.ts';
 
 const spec = {
@@ -46,6 +55,7 @@ beforeEach(async () => {
     platform: () => platform,
     router: () => router,
     lease: () => lease,
+    readPage,
   });
   stops = [];
   const identity = { pid: process.pid, version: '0.0.0', startedAt: 0, home: directory };
@@ -102,6 +112,22 @@ describe('what is wrong is answered with a code, and nothing happens', () => {
     ['no JSON', 'POST', '/v1/services/shop/plan', '{', 400, 'request-invalid'],
     ['nobody who asks', 'POST', '/v1/services/shop/rollback', {}, 400, 'request-invalid'],
     ['a field too many', 'POST', '/v1/services/shop/abort', { by: 'x', force: true }, 400, 'request-invalid'],
+    [
+      'a mode that is none',
+      'POST',
+      '/v1/services/shop/mode',
+      { by: 'x', mode: 'shut' },
+      400,
+      'request-invalid',
+    ],
+    [
+      'a mode of nobody',
+      'POST',
+      '/v1/services/nobody/mode',
+      { by: 'x', mode: 'open' },
+      404,
+      'service-unknown',
+    ],
     ['neither order nor release', 'POST', '/v1/services/shop/plan', { by: 'x' }, 400, 'request-invalid'],
     [
       'a wrong spec',
@@ -216,6 +242,28 @@ test('all receipts are the chain of them, oldest first, and each says when its s
   expect(firstBreak(body as Record<string, unknown>[], sha256)).toBeNull();
   expect(receipts[1]?.timeline?.until.length).toBeGreaterThan(0);
   expect(receipts[1]?.steps.every(({ startedAt }) => startedAt !== null)).toBe(true);
+});
+
+test('a mode is in force when it is answered, with who set it, and setting it again changes nothing', async () => {
+  await deployed();
+  const mode = { by: 'ann', mode: 'read-only', queue: 3, reason: 'stocktaking' };
+  const { status, body } = await ask('POST', '/v1/services/shop/mode', mode);
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    service: 'shop',
+    changed: true,
+    mode: { mode: 'read-only', queue: 3, writes: 'hold' },
+  });
+  const { epoch, mode: shown } = (await ask('GET', '/v1/services/shop')).body as ServiceView;
+  expect((body as ModeSetView).epoch).toBe(epoch);
+  expect(shown).toMatchObject({ mode: 'read-only', by: 'ann', reason: 'stocktaking' });
+  expect((await engine.routerOf('shop').read('shop'))?.mode).toMatchObject({ mode: 'read-only', queue: 3 });
+  expect((await ask('POST', '/v1/services/shop/mode', mode)).body).toMatchObject({ changed: false, epoch });
+  await ask('POST', '/v1/services/shop/mode', { by: 'bob', mode: 'open' });
+  expect((await ask('GET', '/v1/services/shop/modes')).body).toMatchObject([
+    { mode: 'open', by: 'bob', reason: null },
+    { mode: 'read-only', by: 'ann' },
+  ]);
 });
 
 test('to stop is asked for, not done, by the route', async () => {

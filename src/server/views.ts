@@ -3,13 +3,13 @@ import { colours, type Colour } from '../core/colour.ts';
 import type { Deployment } from '../core/deployment.ts';
 import { quantileMs } from '../core/latency.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
-import { current, releaseOf, roleOf, type Service } from '../core/service.ts';
+import { current, releaseOf, roleOf, type ModeSet, type Service } from '../core/service.ts';
 import { failures, type Counters } from '../core/traffic.ts';
 import type { Engine } from '../engine/engine.ts';
 import { measured } from '../engine/walk.ts';
 import type { InstanceStatus } from '../ports/platform.ts';
 import { stepOf } from '../steps/index.ts';
-import type { DeploymentView, EnvironmentView, PlanView, ServiceView } from './api.ts';
+import type { DeploymentView, EnvironmentView, ModeView, PlanView, ServiceView } from './api.ts';
 
 const words = (step: PlannedStep): { describe: string; describeUndo: string | null } => {
   const { describe, describeUndo } = stepOf(step);
@@ -50,6 +50,11 @@ export function deploymentView(service: Service, deployment: Deployment): Deploy
   };
 }
 
+/** Without its page, which may be long. */
+export function modeView({ mode: { page: _page, ...mode }, by, reason, at }: ModeSet): ModeView {
+  return { ...mode, by, reason, at };
+}
+
 /** A service with what is seen of it now; what does not answer is null, so that status works while something is down. */
 export async function serviceView(engine: Engine, name: string): Promise<ServiceView> {
   const service = engine.service(name);
@@ -65,6 +70,7 @@ export async function serviceView(engine: Engine, name: string): Promise<Service
     inspect('green'),
   ]);
   const seen = { blue, green };
+  const set = service.modes.at(-1);
   const live = service.live === null ? null : service.environments[service.live].release;
   const shown = live === null ? service.releases.at(-1) : releaseOf(service, live);
   const listen = route?.listen ?? shown?.spec.router.listen;
@@ -88,6 +94,7 @@ export async function serviceView(engine: Engine, name: string): Promise<Service
   return {
     name,
     live: service.live,
+    mode: set ? modeView(set) : null,
     epoch: service.epoch,
     listen: listen ? formatAddress(listen) : null,
     preview: preview ? formatAddress(preview) : null,

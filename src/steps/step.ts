@@ -24,6 +24,11 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Writes events while the step goes on. What must be known after a crash is recorded before it is done. */
   readonly record: (...events: ServiceEvent[]) => Promise<void>;
+  /**
+   * Does what gives out an epoch and takes it to the router, when nobody else does: a mode may be set while a deployment goes on.
+   * Not to be called within itself.
+   */
+  readonly inTurn: <T>(act: () => Promise<T>) => Promise<T>;
   /** Tells those who watch what is going on; not kept. */
   readonly report: (text: string) => void;
 }

@@ -4,7 +4,7 @@ import type { Colour } from '../core/colour.ts';
 import { untilNoneInFlight } from './in-flight.ts';
 import { instanceName } from './probe.ts';
 import { publish } from './publish.ts';
-import type { Step, StepContext, StepDone } from './step.ts';
+import type { Step, StepContext } from './step.ts';
 
 export const switchTraffic: Step<'switch'> = {
   describe: ({ from, to }) =>
@@ -12,8 +12,12 @@ export const switchTraffic: Step<'switch'> = {
   describeUndo: ({ from }) => (from === null ? null : `switch the traffic back to ${from}`),
 
   async run({ from, to }, context) {
+    const { live, deployments } = context.service();
+    // Recorded before a crash, but not yet that the step is done.
+    if (live === to && deployments[context.deployment - 1]?.switches.at(-1)?.to === to)
+      return { says: `${to} is live` };
     await expectRunning(context, to);
-    return move(context, from, to);
+    return { says: await move(context, from, to) };
   },
 
   async undo({ from, to, release }, context) {
@@ -21,16 +25,14 @@ export const switchTraffic: Step<'switch'> = {
     if (from !== null) {
       await expectRunning(context, from);
       // Always under a new epoch, also if the switch seems never to have come about: an order that is still on its way is refused then.
-      const { says, events } = await move(context, to, from);
-      await context.record(...(events ?? []));
+      const says = await move(context, to, from);
       await untilNoneInFlight(context, to, context.release(release).spec.strategy.drain);
       return { says };
     }
     if ((await context.router.read(name))?.live !== to) return { says: 'the traffic was never sent' };
     if (context.service().live === null) {
       // The router was told, and the log could not be: it has to know who is live, or the next deployment would stop that side.
-      const { events } = await move(context, null, to);
-      await context.record(...(events ?? []));
+      await move(context, null, to);
     }
     throw new CutoverError(
       'undo-failed',
@@ -42,17 +44,17 @@ export const switchTraffic: Step<'switch'> = {
   },
 };
 
-async function move(context: StepContext, from: Colour | null, to: Colour): Promise<StepDone> {
+/** Moves the traffic, and records that and what was counted until then. Returns what there is to say. */
+async function move(context: StepContext, from: Colour | null, to: Colour): Promise<string> {
   const { deployment } = context;
-  const { applied, tookMs } = await publish(context, to);
-  const { epoch, holdMs, held, counters } = applied;
-  return {
-    says: `${to} is live after ${formatDuration(tookMs)} (requests held for ${formatDuration(holdMs)}: ${held})`,
-    events: [
+  const { applied, tookMs } = await publish(context, to, ({ applied, tookMs }) => {
+    const { epoch, holdMs, held, counters } = applied;
+    return [
       { type: 'traffic-measured', deployment, moment: 'switch', counters },
       { type: 'traffic-switched', deployment, epoch, from, to, switchMs: tookMs, holdMs, held },
-    ],
-  };
+    ];
+  });
+  return `${to} is live after ${formatDuration(tookMs)} (requests held for ${formatDuration(applied.holdMs)}: ${applied.held})`;
 }
 
 /** What was healthy may have died since; traffic is sent to no side with an instance missing. */

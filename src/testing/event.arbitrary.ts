@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { colours } from '../core/colour.ts';
 import { errorTable, type ErrorCode } from '../core/errors.ts';
 import type { ServiceEvent } from '../core/event.ts';
+import { modeNames } from '../core/mode.ts';
 import type { Placement } from '../core/placement.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
 import { emptySide, nothingTold, type Counters } from '../core/traffic.ts';
@@ -115,6 +116,20 @@ export const eventArbitraries: {
     until: time,
   }),
   'environment-retired': fc.record({ type: fc.constant('environment-retired'), colour }),
+  'mode-set': fc.record({
+    type: fc.constant('mode-set'),
+    mode: fc.record({
+      mode: fc.constantFrom(...modeNames),
+      writes: fc.constantFrom('hold', 'refuse'),
+      waitMs: fc.integer({ min: 0, max: 1000 }),
+      queue: fc.integer({ min: 0, max: 1000 }),
+      pace: fc.integer({ min: 1, max: 1000 }),
+      retryAfterS: fc.integer({ min: 0, max: 1000 }),
+      page: fc.option(fc.record({ type: fc.constantFrom('html', 'text'), text })),
+    }),
+    by: text,
+    reason: fc.option(text),
+  }),
   'route-ordered': fc.record({
     type: fc.constant('route-ordered'),
     deployment: fc.option(number),
@@ -166,6 +181,7 @@ function emptyReceipt(): Extract<ServiceEvent, { type: 'receipt-recorded' }>['re
       version: '1',
       outcome: 'succeeded',
       by: 'ada',
+      mode: 'open',
     },
     ...{ startedAt: 1, endedAt: 2, requests: 0, failed: 0, held: 0, retried: 0 },
     environments: { blue: side, green: side },

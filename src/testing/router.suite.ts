@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import type { Colour } from '../core/colour.ts';
 import { CutoverError, type ErrorCode } from '../core/errors.ts';
+import { Mode } from '../core/mode.ts';
 import type { Route } from '../core/traffic.ts';
 import type { Router } from '../ports/router.ts';
 
@@ -195,6 +196,36 @@ export function routerSuite(name: string, makeHarness: () => Promise<RouterHarne
       expect(await router.read(shop)).toEqual(route);
       await router.apply({ ...route, epoch: 2, green, weights: { blue: 9, green: 0 } });
       expect(await harness.request(route)).toBe('blue');
+    });
+
+    test('a mode stands before the service, not before its preview, until another one is set; a switch keeps it', async () => {
+      if (!router.capabilities.modes) return;
+      const route = await applied(harness.route(shop, 1));
+      const closed = { ...route, epoch: 2, mode: Mode.parse({ mode: 'closed' }) };
+      expect(await router.apply(closed)).toMatchObject({ epoch: 2, changed: true });
+      expect(await router.apply(closed)).toMatchObject({ changed: false });
+      expect(await router.read(shop)).toEqual(closed);
+      expect(await harness.request(route)).toBeNull();
+      if (router.capabilities.preview) expect(await harness.preview?.(route)).toBe('green');
+      await router.apply({ ...closed, live: 'green', epoch: 3 });
+      expect(await harness.request(route)).toBeNull();
+      if (harness.restart) {
+        await harness.restart();
+        expect(await harness.request(route)).toBeNull();
+      }
+      await router.apply({ ...route, live: 'green', epoch: 4, mode: Mode.parse({ mode: 'open' }) });
+      expect(await harness.request(route)).toBe('green');
+    });
+
+    test('a service that is switched as TCP is open', async () => {
+      if (!router.capabilities.modes) return;
+      const route = {
+        ...harness.route(shop, 1),
+        protocol: 'tcp' as const,
+        mode: Mode.parse({ mode: 'held' }),
+      };
+      expect(await codeOf(router.apply(route))).toBe('request-invalid');
+      expect(await router.read(shop)).toBeNull();
     });
 
     test('the preview shows the side that is not live, also after a switch', async () => {

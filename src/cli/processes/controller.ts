@@ -6,6 +6,7 @@ import { createChecker } from '../../checks/index.ts';
 import { systemClock } from '../../clocks/system.ts';
 import { readHomeSettings } from '../../config/home-settings.ts';
 import { prepareSocketDirectory, socketPath } from '../../config/home.ts';
+import { readPage } from '../../config/page-file.ts';
 import { parseScrapeAddress, serveMetrics, type ScrapeEndpoint } from '../../config/scrape-endpoint.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { Engine } from '../../engine/engine.ts';
@@ -96,6 +97,7 @@ async function control(home: string, { workers, proxyMetrics, metrics }: Control
     platform: () => platform,
     router: () => router,
     lease: () => tenure.lease,
+    readPage,
   });
   engine.watchProgress(({ service, deployment, text }) => say(`${service} ${deployment}: ${text}`));
 

@@ -1,10 +1,12 @@
 import { formatAddress } from '../../core/address.ts';
 import { type Colour, colours } from '../../core/colour.ts';
 import { failures, type Applied, type Counters, type Route } from '../../core/traffic.ts';
+import type { Mode } from '../../core/mode.ts';
 import type { Weights } from '../../core/weights.ts';
 import type { ProxyStatus } from '../../proxy/admin/protocol.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { harmless } from '../terminal/text.ts';
+import { modeLine } from './mode.ts';
 import { counted, duration } from './words.ts';
 
 /** One service of the proxy, as its status shows it. */
@@ -27,6 +29,10 @@ const percent = (weights: Weights, colour: Colour): string =>
 /** What each side gets from now on. */
 export const proxyDividedLine = (service: string, weights: Weights, applied: Applied, paint: Paint): string =>
   `${paint.green('divided:')} ${paint.bold(service)} ${colours.map((colour) => `${percent(weights, colour)} on ${colour}`).join(', ')}; ${counted(applied.held, 'request')} held for at most ${duration(applied.holdMs)}; epoch ${applied.epoch}`;
+
+/** How a service meets requests. */
+export const proxyModeLine = (service: string, mode: Mode, epoch: number | undefined, paint: Paint): string =>
+  `${paint.green('mode:')} ${paint.bold(service)} is ${modeLine(mode, paint)}${epoch === undefined ? '' : `; epoch ${epoch}`}`;
 
 /** Workers, services and what went through each side. */
 export function proxyStatusLines(

@@ -36,6 +36,8 @@ export function receiptLines(receipt: Receipt, paint: Paint): string[] {
     ['held', `${count(receipt.held)} at the switch`],
     ['retried', count(receipt.retried)],
   ];
+  if (receipt.mode !== undefined && receipt.mode !== 'open')
+    rows.push(['mode', `the service is ${receipt.mode}`]);
   if (receipt.switch) {
     const { from, to, epoch, switchMs, holdMs } = receipt.switch;
     const way = from === null ? `to ${to}` : `${from} to ${to}`;

@@ -3,6 +3,7 @@ import { colourful, plain } from '../terminal/paint.ts';
 import { columnsOf } from '../terminal/text.ts';
 import {
   deployment,
+  modeSet,
   done,
   noon,
   plan,
@@ -166,10 +167,16 @@ live: shop, release 1 (v1) on blue, 8.4ms after the order
 `);
 });
 
-test('the history has a line for each deployment', () => {
-  expect(shown(historyLines([deployment({ id: 3 }), succeeded(), undone({ id: 1 })], noon + 2500, plain)))
-    .toBe(`
+test('the history has a line for each deployment, and for each mode that was set meanwhile', () => {
+  const modes = [
+    modeSet({ mode: 'closed', at: noon + 1000, reason: 'stocktaking' }),
+    modeSet({ at: noon - 1 }),
+  ];
+  expect(
+    shown(historyLines([deployment({ id: 3 }), succeeded(), undone({ id: 1 })], modes, noon + 2500, plain)),
+  ).toBe(`
 #  KIND    RELEASE  OUTCOME    BEGAN                TOOK  REQUESTS  FAILED  BY
+   mode             closed     2026-03-01 12:00:01                          me@host  stocktaking
 3  deploy  2 (v2)   running    2026-03-01 12:00:00  2.5s                    me@host  health (2.5s)
 2  deploy  2 (v2)   succeeded  2026-03-01 12:00:00  8.2s    12,345       0  me@host
 1  deploy  2 (v2)   undone     2026-03-01 12:00:00  1.5s    12,345       0  me@host  verify-failed

@@ -8,6 +8,7 @@ import { harmless } from '../terminal/text.ts';
 import { colours } from './colours.ts';
 import { deploymentLines, elapsed } from './deployment.ts';
 import { errorLines } from './error.ts';
+import { modeLine, setLine } from './mode.ts';
 import { count, duration, link, place, releaseName } from './words.ts';
 
 export interface StatusDrawing {
@@ -36,13 +37,16 @@ export function statusLines({ controller, proxy, services }: StatusView, drawing
 /** One service: its addresses, its two environments, their instances, what is under way, and the way back. */
 export function serviceLines(service: ServiceView, drawing: StatusDrawing): string[] {
   const { paint } = drawing;
-  const { name, live, epoch, listen, preview, environments, deployment, verdict, halted } = service;
+  const { name, live, mode, epoch, listen, preview, environments, deployment, verdict, halted } = service;
   const at = [
     listen === null ? null : paint.cyan(link(listen)),
     preview === null ? null : `preview ${link(preview)}`,
     `epoch ${epoch}`,
   ].filter((each) => each !== null);
-  const lines = [`${paint.bold(name)}  ${at.join('  ')}`, ''];
+  const lines = [`${paint.bold(name)}  ${at.join('  ')}`];
+  if (mode !== null && mode.mode !== 'open')
+    lines.push(`  ${paint.yellow('!')} ${modeLine(mode, paint)}`, `    ${paint.dim(setLine(mode))}`);
+  lines.push('');
 
   const environmentRows = colours.map((colour) => environmentRow(environments[colour], drawing));
   const environmentColumns = [

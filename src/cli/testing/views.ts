@@ -2,6 +2,7 @@ import type { Receipt } from '../../core/receipt.ts';
 import type {
   DeploymentView,
   EnvironmentView,
+  ModeView,
   PlanView,
   ServiceView,
   StatusView,
@@ -48,6 +49,7 @@ export const receipt: Receipt = {
   version: 'v2',
   outcome: 'succeeded',
   by: 'me@host',
+  mode: 'open',
   startedAt: noon,
   endedAt: noon + 8200,
   requests: 12_345,
@@ -184,6 +186,7 @@ const instance = (host: string, index: number, release: number): EnvironmentView
 export const service = (change: Partial<ServiceView> = {}): ServiceView => ({
   name: 'shop',
   live: 'green',
+  mode: null,
   epoch: 5,
   listen: '127.0.0.1:8080',
   preview: '127.0.0.1:8081',
@@ -258,3 +261,16 @@ export const switched: SwitchedView = {
   tookMs: 8.4,
   verdict: { verdict: 'lossy', writes: 12 },
 };
+
+export const modeSet = (change: Partial<ModeView> = {}): ModeView => ({
+  mode: 'read-only',
+  writes: 'hold',
+  waitMs: 30_000,
+  queue: 10_000,
+  pace: 1_000,
+  retryAfterS: 5,
+  by: 'me@host',
+  reason: null,
+  at: noon,
+  ...change,
+});

@@ -17,7 +17,10 @@ export async function history(
   const name = await serviceName(invocation, client, service);
   const deployments = await client.deployments(name, limit);
   if (invocation.json) answerJson(invocation, deployments);
-  else
-    for (const line of historyLines(deployments, Date.now(), invocation.paint)) invocation.output.line(line);
+  else {
+    const modes = await client.modes(name);
+    for (const line of historyLines(deployments, modes, Date.now(), invocation.paint))
+      invocation.output.line(line);
+  }
   return 0;
 }

@@ -3,15 +3,17 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { formatAddress } from '../../core/address.ts';
 import { CutoverError } from '../../core/errors.ts';
+import { Mode } from '../../core/mode.ts';
 import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
-import { modeNames } from '../../core/mode.ts';
 import { answerJson, type Invocation } from '../invocation.ts';
 import { readHomeSettings } from '../../config/home-settings.ts';
+import { modeOrder, type ModeWords } from '../mode-order.ts';
 import { keep } from '../processes/proxy-keeper.ts';
 import { aloneService, orderedRoute, proxyOrder, weightsOrder } from '../proxy-order.ts';
 import type { UpstreamWords } from '../upstream-words.ts';
 import {
   proxyDividedLine,
+  proxyModeLine,
   proxyStatusLines,
   proxySwitchedLine,
   readyLine,
@@ -19,7 +21,7 @@ import {
 } from '../render/proxy.ts';
 import { upgradeProxy } from '../upgrade-proxy.ts';
 
-export interface ProxyOptions extends UpstreamWords {
+export interface ProxyOptions extends UpstreamWords, ModeWords {
   readonly listen?: string;
   readonly blue?: string;
   readonly green?: string;
@@ -31,7 +33,6 @@ export interface ProxyOptions extends UpstreamWords {
   readonly admin?: string;
   readonly workers?: number;
   readonly service?: string;
-  readonly page?: string;
 }
 
 /** What only the start of a proxy is told. */
@@ -52,6 +53,7 @@ export async function proxy(
 ): Promise<number> {
   if (action === undefined) return serve(invocation, options);
   const stray = starting.find((each) => options[each] !== undefined);
+  if (action !== 'mode') refuseModeWords(`cutover proxy ${action}`, options);
   if (stray !== undefined)
     throw usage(
       `cutover proxy ${action}: --${stray.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for starting a proxy`,
@@ -75,6 +77,7 @@ export async function proxy(
 async function serve(invocation: Invocation, options: ProxyOptions): Promise<number> {
   if (options.service !== undefined)
     throw usage('--service: a proxy by itself has one service', 'leave it out');
+  refuseModeWords('cutover proxy', options);
   const order = proxyOrder(options, invocation.cwd);
   const { cwd, home, json, output, paint } = invocation;
   const settings = home === undefined ? {} : readHomeSettings(resolve(cwd, home));
@@ -158,40 +161,35 @@ async function divide(
   return 0;
 }
 
+function refuseModeWords(verb: string, options: ProxyOptions): void {
+  const stray = (['writes', 'wait', 'queue', 'pace', 'retryAfter', 'page'] as const).find(
+    (each) => options[each] !== undefined,
+  );
+  if (stray !== undefined)
+    throw usage(
+      `${verb}: --${stray === 'retryAfter' ? 'retry-after' : stray} is for setting a mode`,
+      'cutover proxy mode read-only --writes refuse',
+    );
+}
+
+/** Sets the mode; without one, shows the one in force. */
 async function setMode(
   invocation: Invocation,
   router: EmbeddedRouter,
   to: string | undefined,
-  { service: named, page }: ProxyOptions,
+  options: ProxyOptions,
 ): Promise<number> {
-  const mode = modeNames.find((name) => name === to);
-  if (mode === undefined)
-    throw usage(
-      `cutover proxy mode: expected one of ${modeNames.join(', ')}, found ${to ?? 'nothing'}`,
-      'cutover proxy mode held',
-    );
-  const service = await serviceOf(router, named);
-  const applied = await router.setMode(service, {
-    mode,
-    page: page === undefined ? null : await pageOf(resolve(invocation.cwd, page)),
-  });
-  if (invocation.json) answerJson(invocation, { service, mode, ...applied });
-  else
-    invocation.output.line(
-      `${invocation.paint.green('mode:')} ${service} is ${mode}; epoch ${applied.epoch}`,
-    );
+  const order = to === undefined ? null : modeOrder('cutover proxy mode', to, options, invocation.cwd);
+  const service = await serviceOf(router, options.service);
+  const applied = order && (await router.setMode(service, order));
+  const route = await router.read(service);
+  const mode = route?.mode ?? Mode.parse({ mode: 'open' });
+  if (invocation.json) {
+    const { page: _page, ...settings } = mode;
+    answerJson(invocation, { service, ...settings, ...(applied ?? { epoch: route?.epoch ?? null }) });
+  } else
+    invocation.output.line(proxyModeLine(service, mode, applied?.epoch ?? route?.epoch, invocation.paint));
   return 0;
-}
-
-async function pageOf(path: string): Promise<string> {
-  try {
-    return await Bun.file(path).text();
-  } catch (cause) {
-    throw new CutoverError('usage', `--page: expected a file that can be read, found none at ${path}`, {
-      next: 'name an HTML file',
-      cause,
-    });
-  }
 }
 
 async function upgrade(invocation: Invocation, router: EmbeddedRouter): Promise<number> {

@@ -157,7 +157,7 @@ export class Fleet {
   /** Lets a prepared set accept by this table. One that fails is ended, and replaced once it is installed. */
   async startSet(set: readonly WorkerHandle[], table: Table): Promise<void> {
     this.writeRoster();
-    await Promise.all(set.map((worker) => this.start(worker, table)));
+    await Promise.all(set.map((worker, index) => this.start(worker, index, table)));
   }
 
   /** Puts a started set in the place of the former one, which drains. */
@@ -198,11 +198,12 @@ export class Fleet {
     return worker;
   }
 
-  private async start(worker: WorkerHandle, table: Table): Promise<void> {
+  private async start(worker: WorkerHandle, index: number, table: Table): Promise<void> {
     try {
       await worker.start(
         table,
         this.options.provisions(),
+        { index, of: this.slots.length },
         this.options.inbox,
         this.options.drainMs,
         this.options.answerMs,
@@ -273,7 +274,7 @@ export class Fleet {
       // The sockets changed while it came up, so it has not all of them.
       if (!worker.inherits(listeners)) return worker.kill();
       this.writeRoster();
-      await this.start(worker, table);
+      await this.start(worker, this.slots.indexOf(slot), table);
     });
   }
 

@@ -23,6 +23,8 @@ export const Order = z.discriminatedUnion('kind', [
     listeners: z.array(z.object({ address: Address, fd: z.int().min(3) })),
     /** Where the listening sockets go when the keeper has died and the next one asks for them (SIGUSR2). */
     inbox: z.string(),
+    /** Which of how many equal workers it is, the first being 0: what holds for the proxy as a whole is divided among them. */
+    share: z.object({ index: z.int().min(0), of: z.int().min(1) }),
     drainMs: z.number().min(0),
   }),
   z.object({ kind: z.literal('hold'), id }),

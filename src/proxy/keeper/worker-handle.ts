@@ -112,6 +112,7 @@ export class WorkerHandle {
   async start(
     table: Table,
     provisions: Provisions,
+    share: { readonly index: number; readonly of: number },
     inbox: string,
     drainMs: number,
     timeoutMs: number,
@@ -125,6 +126,7 @@ export class WorkerHandle {
         table: { version: table.version, routes: [...table.routes] },
         provisions: copied(provisions),
         listeners,
+        share,
         inbox,
         drainMs,
       },

@@ -1,4 +1,5 @@
-import type { DataPlane } from '../data-plane.ts';
+import { shareOf } from '../../core/mode.ts';
+import type { DataPlane, Table } from '../data-plane.ts';
 import { defaultLimits } from '../worker/limits.ts';
 import { descriptorsPerMessage, sendDescriptors } from './descriptor-passing.ts';
 import { Order, type OrderOf, type OrphanReport, type Report, type WorkerCounters } from './messages.ts';
@@ -60,7 +61,7 @@ class WorkerProcess {
       case 'start':
         this.started = order;
         this.plane.provide(order.provisions);
-        this.plane.swap(order.table);
+        this.swap(order.table);
         this.plane.listen(order.listeners);
         return 0;
       case 'hold':
@@ -69,7 +70,7 @@ class WorkerProcess {
         this.holding = setTimeout(() => this.release(), longestHoldMs);
         return 0;
       case 'swap':
-        this.plane.swap(order.table);
+        this.swap(order.table);
         return this.release();
       case 'release':
         return this.release();
@@ -85,6 +86,17 @@ class WorkerProcess {
         this.drainAndEnd(order.deadlineMs);
         return 0;
     }
+  }
+
+  /** Of what a mode allows to the whole proxy, a worker takes its share. */
+  private swap({ version, routes }: Table): void {
+    const { index, of } = this.started?.share ?? { index: 0, of: 1 };
+    this.plane.swap({
+      version,
+      routes: routes.map((route) =>
+        route.mode === undefined ? route : { ...route, mode: shareOf(route.mode, index, of) },
+      ),
+    });
   }
 
   private release(): number {

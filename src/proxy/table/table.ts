@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { formatAddress, type Address } from '../../core/address.ts';
 import { findConflict, formatClaim } from '../../core/claim.ts';
 import { CutoverError } from '../../core/errors.ts';
+import { expectModeFor } from '../../core/mode.ts';
 import { Route } from '../../core/traffic.ts';
 import { weighted } from '../../core/weights.ts';
 
@@ -187,13 +188,7 @@ export function withRoute(table: ProxyTable, route: Route): ProxyTable | null {
     throw stale(service, gone.epoch, epoch, `epoch ${epoch} is not newer than its removal at ${gone.epoch}`);
   refuseTakenAddresses(table, route);
   refuseEmptyWeight(route);
-  if (route.protocol === 'tcp' && route.mode !== undefined && route.mode.mode !== 'open') {
-    throw new CutoverError(
-      'request-invalid',
-      `service ${service}: expected mode open for a service that is switched as TCP, found ${route.mode.mode}`,
-      { next: 'modes are about requests, and none is read there; a switch holds connections by itself' },
-    );
-  }
+  if (route.mode) expectModeFor(service, route.protocol, route.mode.mode);
   return {
     version: table.version + 1,
     routes: inForce

@@ -27,6 +27,13 @@ export interface ListeningPoint {
   readonly secure: boolean;
 }
 
+/** Where connections wait with a whole head. Who waits too long is its to answer, if it says how. */
+export interface WaitingRoom {
+  add(client: ClientConnection): unknown;
+  delete(client: ClientConnection): boolean;
+  expired?(client: ClientConnection): void;
+}
+
 /** What the owner of a client's connection after the 101 hears. */
 export interface ClientUser {
   onClientData(bytes: Uint8Array): void;
@@ -84,7 +91,7 @@ export class ClientConnection {
   readonly outlet = new Outlet();
   private stage: Stage = Stage.reading;
   /** Where it waits while it is held. */
-  private queue: Set<ClientConnection> | null = null;
+  private queue: WaitingRoom | null = null;
   private paused = false;
   private reading = false;
   private headBegun = false;
@@ -395,7 +402,8 @@ export class ClientConnection {
         else this.close();
         return;
       case Stage.held:
-        this.refuse(503, 'held for too long');
+        if (this.queue?.expired) this.queue.expired(this);
+        else this.refuse(503, 'held for too long');
         return;
       case Stage.closing:
         this.terminate();
@@ -413,22 +421,28 @@ export class ClientConnection {
   }
 
   /** The request that was about to begin waits, not longer than `until`. That the client leaves is still seen. */
-  holdUntil(until: number, queue: Set<ClientConnection>): void {
+  holdUntil(until: number, queue: WaitingRoom): void {
     this.stage = Stage.held;
     this.heldSince = this.plane.coarse;
     this.deadline = until;
     this.waitIn(queue);
   }
-  waitIn(queue: Set<ClientConnection>): void {
+  waitIn(queue: WaitingRoom): void {
     this.queue = queue;
     queue.add(this);
   }
   /** Answers the request that was about to begin, and ends the connection: its body is not waited for. */
-  turnAway(answer: Uint8Array): void {
+  turnAway(answer: Uint8Array, why: string): void {
     this.tally?.refused(503);
-    this.account(503, 'refused', 'the service is not open', this.tally);
+    this.account(503, 'refused', why, this.tally);
+    this.leaveQueue();
     this.write(answer, 0, answer.length, true);
     this.finish(true);
+  }
+
+  /** The head that waits, as it came: what is before it counts too, and what has come after it. */
+  get waitingBytes(): Uint8Array {
+    return this.bytes === null ? nothing : this.bytes.subarray(this.from, this.to);
   }
 
   /** Its head, which waited at the barrier or because of the mode, is read again and routed by the table in force. */

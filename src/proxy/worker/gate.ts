@@ -6,11 +6,21 @@ import { awayAnswer } from './away-answer.ts';
 /** How often held requests are let go. */
 const tickMs = 10;
 
+/** Those that are held, in the order in which they came. */
+class Held extends Set<ClientConnection> {
+  constructor(private readonly gate: Gate) {
+    super();
+  }
+  expired(client: ClientConnection): void {
+    this.gate.expired(client);
+  }
+}
+
 /** What stands before a service that is not open: passes, holds or turns away. Nothing of it is on the way of an open service. */
 export class Gate {
-  private readonly held = new Set<ClientConnection>();
+  private readonly held = new Held(this);
   /** Those that were held and are let go at the pace. */
-  private readonly leaving = new Set<ClientConnection>();
+  private readonly leaving = new Held(this);
   private timer: Timer | undefined;
   private credit = 0;
 
@@ -40,8 +50,22 @@ export class Gate {
     if (mode.mode === 'read-only' && isSafe(head.method)) return false;
     const holds = mode.mode === 'held' || (mode.mode === 'read-only' && mode.writes === 'hold');
     if (holds && this.waiting < mode.queue) client.holdUntil(now + mode.waitMs, this.held);
-    else client.turnAway(awayAnswer(mode, bytes.subarray(head.start, head.end), head.method === Method.head));
+    else
+      client.turnAway(
+        awayAnswer(mode, bytes.subarray(head.start, head.end), head.method === Method.head),
+        holds ? 'too many requests are held' : 'the service is not open',
+      );
     return true;
+  }
+
+  /** One that has been held for as long as it may be. */
+  expired(client: ClientConnection): void {
+    const text = Buffer.from(client.waitingBytes).toString('latin1').trimStart();
+    const head = text.slice(0, text.search(/\r?\n\r?\n/));
+    client.turnAway(
+      awayAnswer(this.mode, Buffer.from(head, 'latin1'), head.startsWith('HEAD ')),
+      'held for too long',
+    );
   }
 
   private letGo(): void {

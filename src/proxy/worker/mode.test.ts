@@ -45,7 +45,9 @@ test('held: one request too many, and one that has waited for its time, get 503'
   const second = await (await rig.connect()).send(get()).response();
   expect(second.status).toBe(503);
   expect(second.head).toContain('\r\nRetry-After: 7\r\n');
-  expect((await first.response()).status).toBe(503);
+  const late = await first.response();
+  expect(late.status).toBe(503);
+  expect(late.head).toContain('\r\nRetry-After: 7\r\n');
   expect(rig.plane.held).toBe(0);
   expect(rig.refused()).toEqual({ '503': 2 });
 });
@@ -106,7 +108,7 @@ test('read-only: reads pass; writes are held, or refused if it says so', async (
 test('closed: a page to who accepts one, a line to others, nothing but a head to HEAD; the preview goes on', async () => {
   const { rig, set } = await twoSides();
   await using _ = rig;
-  set({ mode: 'closed', page: '<p>back at noon</p>' });
+  set({ mode: 'closed', page: { type: 'html', text: '<p>back at noon</p>' } });
   const page = await (await rig.connect()).send(get('/', 'Accept: text/html,*/*')).response();
   expect([page.status, page.body]).toEqual([503, '<p>back at noon</p>']);
   expect(page.head).toContain('Content-Type: text/html');
@@ -119,4 +121,17 @@ test('closed: a page to who accepts one, a line to others, nothing but a head to
   expect(wire.text).toBe('');
   const preview = (await rig.connect(rig.previewAddress)).send(get());
   expect((await preview.response()).body).toBe('green');
+});
+
+test('closed: a page of another type is shown to who would take it, as its file says', async () => {
+  const { rig, set } = await twoSides();
+  await using _ = rig;
+  set({ mode: 'closed', page: { type: 'json', text: '{"back":"at noon"}' } });
+  const api = await (await rig.connect()).send(get('/', 'Accept: application/json')).response();
+  expect([api.status, api.body]).toEqual([503, '{"back":"at noon"}']);
+  expect(api.head).toContain('Content-Type: application/json\r');
+  const any = await (await rig.connect()).send(get()).response();
+  expect(any.body).toBe('{"back":"at noon"}');
+  const text = await (await rig.connect()).send(get('/', 'Accept: text/plain')).response();
+  expect(text.head).toContain('Content-Type: text/plain');
 });

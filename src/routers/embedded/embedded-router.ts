@@ -24,7 +24,7 @@ const pathOf = (service: string): string => `/v1/services/${encodeURIComponent(s
 
 /** The router that is our own proxy, told over its admin socket. Each call may be made again after `proxy-absent`. */
 export class EmbeddedRouter implements Router {
-  readonly capabilities = { preview: true, counters: true, inFlight: true, weights: true };
+  readonly capabilities = { preview: true, counters: true, inFlight: true, weights: true, modes: true };
   readonly socket: string;
 
   /**

@@ -23,6 +23,7 @@ routerSuite('memory', () => {
     router,
     route,
     request: ({ service }): Promise<Colour | null> => Promise.resolve(router.request(service)),
+    preview: ({ service }): Promise<Colour | null> => Promise.resolve(router.preview(service)),
     close: () => Promise.resolve(),
   });
 });

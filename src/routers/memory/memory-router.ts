@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CutoverError } from '../../core/errors.ts';
 import { emptySide, nothingTold, type Applied, type Counters, type Route } from '../../core/traffic.ts';
-import type { Colour } from '../../core/colour.ts';
+import { other, type Colour } from '../../core/colour.ts';
 import { colourAt, cutOf, placeOfTurn } from '../../core/weights.ts';
 import type { Router } from '../../ports/router.ts';
 import {
@@ -32,7 +32,7 @@ export interface MemoryRouterOptions {
  * It decides about epochs and addresses by the same code as the proxy.
  */
 export class MemoryRouter implements Router {
-  readonly capabilities = { preview: true, counters: true, inFlight: true, weights: true };
+  readonly capabilities = { preview: true, counters: true, inFlight: true, weights: true, modes: true };
   private table: ProxyTable = emptyTable;
   private readonly bootId: string = randomUUID();
   private readonly sides = new Map<string, Pick<Counters, 'blue' | 'green'>>();
@@ -75,10 +75,19 @@ export class MemoryRouter implements Router {
     });
   }
 
-  /** One request to the service: which side answers it, counted; null if nothing is routed. */
+  /** What a tester sees: the side that is not live, if it has an instance. */
+  preview(service: string): Colour | null {
+    const route = routeOf(this.table, service);
+    if (!route?.preview) return null;
+    const side = other(route.live);
+    return route[side].instances.length > 0 ? side : null;
+  }
+
+  /** One request (a read) to the service: which side answers it, counted; null if nothing is routed or its mode lets none through. */
   request(service: string): Colour | null {
     const route = routeOf(this.table, service);
     if (!route) return null;
+    if (route.mode?.mode === 'held' || route.mode?.mode === 'closed') return null;
     const sides = this.sidesOf(service);
     const { weights } = route;
     const to = weights ? colourAt(placeOfTurn(++this.turn), cutOf(weights)) : route.live;
