@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { readPage } from '../config/page-file.ts';
 import { CutoverError } from '../core/errors.ts';
 import { modeNames, type ModeOrder } from '../core/mode.ts';
+import type { Page } from '../core/page.ts';
 
 /** What the command line says of a mode. */
 export interface ModeWords {
@@ -20,7 +21,7 @@ export interface ModeWords {
  *
  * @param verb for messages, e.g. `cutover mode`
  * @param cwd the folder that `page` is relative to
- * @throws CutoverError `usage`, or `page-invalid`
+ * @throws CutoverError `usage`
  */
 export function modeOrder(verb: string, name: string, words: ModeWords, cwd: string): ModeOrder {
   const mode = modeNames.find((each) => each === name);
@@ -41,6 +42,19 @@ export function modeOrder(verb: string, name: string, words: ModeWords, cwd: str
     ...(queue !== undefined && { queue }),
     ...(pace !== undefined && { pace }),
     ...(retryAfter !== undefined && { retryAfterS: Math.ceil(retryAfter / 1000) }),
-    ...(page !== undefined && { page: readPage(resolve(cwd, page)) }),
+    ...(page !== undefined && { page: pageNamed(resolve(cwd, page)) }),
   };
+}
+
+/** What is wrong with a file that the command line names is wrong with the command line. */
+function pageNamed(path: string): Page {
+  try {
+    return readPage(path);
+  } catch (error) {
+    if (!(error instanceof CutoverError)) throw error;
+    throw new CutoverError('usage', `--page: ${error.message}`, {
+      cause: error,
+      ...(error.next !== undefined && { next: error.next }),
+    });
+  }
 }
