@@ -7,8 +7,10 @@ export interface Row {
   readonly p99Ms: number | null;
   /** Memory that is resident, of all processes together: megabytes (2^20 bytes). */
   readonly rssMb?: number;
-  /** The same without counting twice what the processes share. */
+  /** The same with what is shared divided among those who share it. */
   readonly pssMb?: number;
+  /** Of it, what is in no file. */
+  readonly anonymousMb?: number;
 }
 
 /** What was promised of a case, and what came of it. */
@@ -56,11 +58,11 @@ export function print({ name, rows, bars, absent }: CaseResult): void {
   console.log(`\n${name}`);
   const memory = rows.some(({ rssMb }) => rssMb !== undefined);
   console.log(
-    `${'peer'.padEnd(22)}${'µs cpu/request'.padStart(16)}${'requests/s'.padStart(12)}${'p99 ms'.padStart(9)}${memory ? 'RSS MB'.padStart(9) + 'PSS MB'.padStart(9) : ''}`,
+    `${'peer'.padEnd(22)}${'µs cpu/request'.padStart(16)}${'requests/s'.padStart(12)}${'p99 ms'.padStart(9)}${memory ? ['RSS MB', 'PSS MB', 'anon MB'].map((title) => title.padStart(9)).join('') : ''}`,
   );
-  for (const { peer, cpuUsPerRequest, requestsPerSecond, p99Ms, rssMb, pssMb } of rows)
+  for (const { peer, cpuUsPerRequest, requestsPerSecond, p99Ms, rssMb, pssMb, anonymousMb } of rows)
     console.log(
-      `${peer.padEnd(22)}${cell(cpuUsPerRequest, 2, 16)}${cell(requestsPerSecond, 0, 12)}${cell(p99Ms, 2, 9)}${memory ? cell(rssMb, 1, 9) + cell(pssMb, 1, 9) : ''}`,
+      `${peer.padEnd(22)}${cell(cpuUsPerRequest, 2, 16)}${cell(requestsPerSecond, 0, 12)}${cell(p99Ms, 2, 9)}${memory ? [rssMb, pssMb, anonymousMb].map((value) => cell(value, 1, 9)).join('') : ''}`,
     );
   for (const { peer, reason } of absent ?? []) console.log(`${peer.padEnd(22)}absent: ${reason}`);
   for (const { peer, limit, ratio, unit, held } of bars)

@@ -1,11 +1,20 @@
-import { runKeeperProcess, type KeeperProcessOptions } from './keeper/keeper-process.ts';
-import { runWorkerProcess } from './keeper/worker-process.ts';
-import { createDataPlane } from './worker/data-plane.ts';
+import type { KeeperProcessOptions } from './keeper/keeper-process.ts';
 
 export type { KeeperProcessOptions };
 
-/** The keeper's whole life in this process; resolves when it has stopped. See `runKeeperProcess`. */
-export const runKeeper = (options: KeeperProcessOptions): Promise<void> => runKeeperProcess(options);
+// Each loads its own code only: the keeper knows nothing of requests, and no worker pays for what the keeper can do.
 
-/** A worker's whole life in this process, to be started by `workerCommand` of a keeper. Returns at once. */
-export const runWorker = (): void => runWorkerProcess(createDataPlane());
+/** The keeper's whole life in this process; resolves when it has stopped. See `runKeeperProcess`. */
+export async function runKeeper(options: KeeperProcessOptions): Promise<void> {
+  const { runKeeperProcess } = await import('./keeper/keeper-process.ts');
+  await runKeeperProcess(options);
+}
+
+/** A worker's whole life in this process, to be started by `workerCommand` of a keeper. Resolves when it has begun. */
+export async function runWorker(): Promise<void> {
+  const [{ runWorkerProcess }, { createDataPlane }] = await Promise.all([
+    import('./keeper/worker-process.ts'),
+    import('./worker/data-plane.ts'),
+  ]);
+  runWorkerProcess(createDataPlane());
+}

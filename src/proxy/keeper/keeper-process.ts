@@ -4,6 +4,7 @@ import type { Address } from '../../core/address.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { serveAdmin } from '../admin/server.ts';
 import { Keeper, type KeeperOptions } from './keeper.ts';
+import { letGoOfWhatStartTook } from './start-pages.ts';
 import { becomeProgram, endingSignals, hearEndingSignals } from './succession.ts';
 
 /** The program that takes the place of this process in an upgrade. */
@@ -69,6 +70,7 @@ export async function runKeeperProcess(options: KeeperProcessOptions): Promise<v
       try {
         await serveUntilStopped(keeper, options, {
           onReady: async (socket) => {
+            letGoOfWhatStartTook((line) => keeper?.warn(line));
             if (stopAsked) stop();
             else if (first && keeper) await options.onReady?.({ socket, keeper });
           },

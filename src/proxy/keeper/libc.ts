@@ -16,6 +16,7 @@ const signatures = {
   fcntl: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
   execv: { args: ['ptr', 'ptr'], returns: 'i32' },
   pthread_sigmask: { args: ['i32', 'ptr', 'ptr'], returns: 'i32' },
+  madvise: { args: ['u64', 'u64', 'i32'], returns: 'i32' },
   waitpid: { args: ['i32', 'ptr', 'i32'], returns: 'i32' },
   __errno_location: { args: [], returns: 'ptr' },
 } as const;
@@ -55,6 +56,7 @@ export const linux = {
   MSG_CTRUNC: 8,
   F_SETFD: 2,
   FD_CLOEXEC: 1,
+  MADV_DONTNEED: 4,
   WNOHANG: 1,
   SIG_BLOCK: 0,
   SIG_UNBLOCK: 1,

@@ -2,6 +2,7 @@ import { shareOf } from '../../core/mode.ts';
 import type { DataPlane, Table } from '../data-plane.ts';
 import { defaultLimits } from '../worker/limits.ts';
 import { descriptorsPerMessage, sendDescriptors } from './descriptor-passing.ts';
+import { letGoOfStartPages } from './start-pages.ts';
 import { Order, type OrderOf, type OrphanReport, type Report, type WorkerCounters } from './messages.ts';
 
 /** A keeper that says nothing for so long after `hold` is stopped or stuck; the requests that wait must not wait for it. */
@@ -63,6 +64,7 @@ class WorkerProcess {
         this.plane.provide(order.provisions);
         this.swap(order.table);
         this.plane.listen(order.listeners);
+        letGoOfStartPages((line) => process.stderr.write(`worker ${process.pid}: ${line}\n`));
         return 0;
       case 'hold':
         this.plane.hold();
