@@ -336,6 +336,16 @@ export function makeProgram({ begin, end }: Running): Program {
       'Serve TLS: the certificate with its chain, in PEM; read again when it changes',
     )
     .option('--tls-key <file>', 'Its private key, in PEM')
+    .option('--proxy-protocol', 'Close connections that do not begin with a PROXY protocol header')
+    .option(
+      '--trust <networks>',
+      'Whose word is taken for who a client is, e.g. 10.0.0.0/8,fd00::/8: in PROXY headers, X-Forwarded-* and Forwarded',
+    )
+    .option(
+      '--limit <name=value>',
+      'One of the limits of docs/limits.md, e.g. body=1048576 or headTime=5s; may be repeated',
+      (value: string, all: string[] = []) => [...all, value],
+    )
     .option('--access-log <file>', 'Write a line of JSON for each request there; - is standard output')
     .addOption(
       new Option('--upstream-protocol <protocol>', 'How instances are spoken to (default: http1)').choices([

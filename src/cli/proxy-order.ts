@@ -1,10 +1,13 @@
 import { resolve } from 'node:path';
 import { formatAddress, parseAddress, type Address } from '../core/address.ts';
 import { type Colour, colours, other } from '../core/colour.ts';
+import type { RouteEntrance } from '../core/entrance.ts';
 import { CutoverError } from '../core/errors.ts';
 import { AccessLog, type RouteAccessLog, routeAccessLog } from '../core/access-log.ts';
+import type { RouteLimits } from '../core/limits.ts';
 import type { Route, RouteTls } from '../core/traffic.ts';
 import { weighted, Weights } from '../core/weights.ts';
+import { type EntranceWords, entranceOf, limitsOf } from './entrance-words.ts';
 import { type UpstreamWords, upstreamOf } from './upstream-words.ts';
 import type { RouteUpstream } from '../core/upstream.ts';
 
@@ -24,6 +27,10 @@ export interface ProxyOrder {
   readonly accessLog: RouteAccessLog | undefined;
   /** Undefined: plain HTTP/1.1 to the instances. */
   readonly upstream: RouteUpstream | undefined;
+  /** Undefined: clients come by themselves. */
+  readonly entrance: RouteEntrance | undefined;
+  /** Undefined: those by default. */
+  readonly limits: RouteLimits | undefined;
 }
 
 const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });
@@ -87,7 +94,8 @@ export function proxyOrder(
     readonly tlsCert?: string;
     readonly tlsKey?: string;
     readonly accessLog?: string;
-  } & UpstreamWords,
+  } & UpstreamWords &
+    EntranceWords,
   cwd: string,
 ): ProxyOrder {
   const listen = listenAddress(words.listen);
@@ -120,12 +128,14 @@ export function proxyOrder(
     tls: tlsOf(words.tlsCert, words.tlsKey, cwd),
     accessLog: accessLogOf(words.accessLog, cwd),
     upstream: upstreamOf(words, cwd),
+    entrance: entranceOf(words),
+    limits: limitsOf(words.limit),
   };
 }
 
 /** The route for an order, beside what was in force in this home before. */
 export function orderedRoute(
-  { listen, blue, green, live, tls, accessLog, upstream }: ProxyOrder,
+  { listen, blue, green, live, tls, accessLog, upstream, entrance, limits }: ProxyOrder,
   former: Route | null,
 ): Route {
   const sides = { blue, green };
@@ -145,6 +155,8 @@ export function orderedRoute(
     previewHost: null,
     ...(tls && { tls }),
     ...(accessLog && { accessLog }),
+    ...(entrance && { entrance }),
+    ...(limits && { limits }),
     blue: side(1, blue),
     green: side(2, green),
     ...(live === undefined &&

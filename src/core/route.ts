@@ -2,6 +2,7 @@ import { routeAccessLog } from './access-log.ts';
 import type { Address } from './address.ts';
 import type { Colour } from './colour.ts';
 import { ready } from './environment.ts';
+import { routeEntrance } from './entrance.ts';
 import { instancePolicyOf } from './instance-policy.ts';
 import { sameLimits } from './limits.ts';
 import { sameMode } from './mode.ts';
@@ -55,6 +56,7 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
     sticky,
     sideHeader,
   } = release.spec.router;
+  const entrance = routeEntrance(release.spec.router);
   return {
     service: service.name,
     epoch,
@@ -64,6 +66,7 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
     preview: preview ?? null,
     previewHost: previewHost ?? null,
     ...(tls === undefined ? {} : { tls: tlsOf(tls, release.base) }),
+    ...(entrance === undefined ? {} : { entrance }),
     blue: side('blue'),
     green: side('green'),
     ...tracingOf(release.spec.router, release.base),
@@ -146,6 +149,9 @@ export function sameRoute(found: Route, expected: Route): boolean {
           tls.clientCa,
           tls.clientAuth,
         ]);
+  const entrance = ({
+    entrance: { proxyProtocol, trust } = { proxyProtocol: false, trust: [] },
+  }: Route): string => JSON.stringify([proxyProtocol, trust]);
   const rules = ({ hosts = [], paths = [] }: Route): string =>
     JSON.stringify([hosts, paths.map(({ prefix, strip }) => [prefix, strip])]);
   return (
@@ -161,6 +167,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
     sameTracing(found.tracing, expected.tracing) &&
     JSON.stringify(found.accessLog) === JSON.stringify(expected.accessLog) &&
     settings(found.tls) === settings(expected.tls) &&
+    entrance(found) === entrance(expected) &&
     listener(found.tls?.redirect ?? null, expected.tls?.redirect ?? null) &&
     rules(found) === rules(expected) &&
     side(found.blue, expected.blue) &&

@@ -3,6 +3,7 @@ import { AccessLog } from './access-log.ts';
 import { AddressText } from './address.ts';
 import { HostPattern, PathRule } from './claim.ts';
 import { Duration } from './duration.ts';
+import { entranceFields } from './entrance.ts';
 import { InstanceRules } from './instance-policy.ts';
 import { Limits } from './limits.ts';
 import { ModeRules } from './mode.ts';
@@ -264,6 +265,7 @@ export const Spec = z
           .optional()
           .describe('A host name on `listen` that always reaches the side that is not live.'),
         tls: Tls.optional().describe('TLS (1.2 and 1.3) on `listen` and `preview`. Default: plain HTTP.'),
+        ...entranceFields,
         requestId: z
           .boolean()
           .default(false)

@@ -3,6 +3,7 @@ import { RouteAccessLog } from './access-log.ts';
 import { Address } from './address.ts';
 import { HostPattern, PathRule } from './claim.ts';
 import { Colour } from './colour.ts';
+import { RouteEntrance } from './entrance.ts';
 import { InstancePolicy } from './instance-policy.ts';
 import { combine, Histogram } from './latency.ts';
 import { RouteLimits } from './limits.ts';
@@ -55,6 +56,8 @@ export const Route = z.object({
   previewHost: z.string().nullable(),
   /** Absent: plain HTTP. */
   tls: RouteTls.optional(),
+  /** Who stands between the clients and its addresses; absent: nobody. */
+  entrance: RouteEntrance.optional(),
   blue: RoutedSide,
   green: RoutedSide,
   /** Absent: `http`. With `tcp` whole connections are switched, whatever is in them. */
@@ -148,7 +151,7 @@ export const Counters = z.object({
   at: z.number(),
   blue: SideCounters,
   green: SideCounters,
-  /** Requests answered by the router itself because they were wrong, by status; `connections`: closed for too many of one address. */
+  /** Requests answered by the router itself because they were wrong, by status; `connections`: closed for too many of one address, `proxy-header`: closed for want of a PROXY header. */
   refused: perCause,
   /** Of the access log, and of the spans that are sent to a collector. */
   told: ToldCounters.default(nothingTold),

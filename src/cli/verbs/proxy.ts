@@ -10,6 +10,7 @@ import { readHomeSettings } from '../../config/home-settings.ts';
 import { modeOrder, type ModeWords } from '../mode-order.ts';
 import { keep } from '../processes/proxy-keeper.ts';
 import { aloneService, orderedRoute, proxyOrder, weightsOrder } from '../proxy-order.ts';
+import type { EntranceWords } from '../entrance-words.ts';
 import type { UpstreamWords } from '../upstream-words.ts';
 import {
   proxyDividedLine,
@@ -21,7 +22,7 @@ import {
 } from '../render/proxy.ts';
 import { upgradeProxy } from '../upgrade-proxy.ts';
 
-export interface ProxyOptions extends UpstreamWords, ModeWords {
+export interface ProxyOptions extends UpstreamWords, ModeWords, EntranceWords {
   readonly listen?: string;
   readonly blue?: string;
   readonly green?: string;
@@ -40,6 +41,7 @@ const starting = [
   ...(['listen', 'blue', 'green', 'live', 'tlsCert', 'tlsKey', 'accessLog', 'metrics', 'workers'] as const),
   ...(['upstreamProtocol', 'upstreamTls', 'upstreamCa', 'upstreamName'] as const),
   ...(['upstreamCert', 'upstreamKey', 'upstreamInsecure'] as const),
+  ...(['proxyProtocol', 'trust', 'limit'] as const),
 ];
 
 const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });

@@ -21,6 +21,7 @@ import {
 import { CertificateWatch, examineCertificates, examineUpstream } from '../tls/certificate-watch.ts';
 import { switchTogether } from './barrier.ts';
 import { Fleet } from './fleet.ts';
+import { deferAccept } from './listening-socket.ts';
 import { InstanceChecks } from './instance-checks.ts';
 import { lockKeeper } from './keeper-lock.ts';
 import { isAlive, type ProcessIdentity } from './process-identity.ts';
@@ -341,6 +342,7 @@ export class Keeper {
       // Before anyone holds: a disk takes as long as it takes, and requests must not wait for it. A keeper that dies between
       // this and the swap is followed by one that starts from the new table.
       this.commit(prepared, former);
+      this.deferAccepts(next);
       const { holdMs, held } = await switchTogether(
         this.fleet.routing(),
         table,
@@ -396,9 +398,20 @@ export class Keeper {
     }
   }
 
+  /** Where clients begin with a PROXY header, they speak first. */
+  private deferAccepts(table: ProxyTable): void {
+    const greeted = new Set(
+      table.routes.flatMap((route) =>
+        route.entrance?.proxyProtocol === true ? addressesOf(route).map(formatAddress) : [],
+      ),
+    );
+    for (const { address, fd } of this.listeners.all()) deferAccept(fd, greeted.has(formatAddress(address)));
+  }
+
   /** A fresh set of workers with all the sockets, by the table in force. */
   private async replaceWorkers(): Promise<void> {
     const listeners = this.listeners.all();
+    this.deferAccepts(this.inForce);
     const fresh = await this.fleet.prepareSet(listeners);
     await this.fleet.startSet(fresh, this.inForce);
     this.fleet.installSet(fresh);

@@ -54,6 +54,19 @@ function bindAndListen(ip: string, port: number): number {
   }
 }
 
+/** How long the kernel keeps a connection to itself that has sent nothing; then it is accepted or dropped, as it likes. */
+const deferSeconds = 10;
+
+/**
+ * Whether connections are accepted only when their first bytes have come (TCP_DEFER_ACCEPT, tcp(7)): of use where the client is
+ * bound to speak first. It is a matter of effort, not of correctness: some are accepted before.
+ */
+export function deferAccept(fd: number, on: boolean): void {
+  const seconds = new Int32Array([on ? deferSeconds : 0]);
+  if (libc().setsockopt(fd, linux.IPPROTO_TCP, linux.TCP_DEFER_ACCEPT, ptr(seconds), 4) !== 0)
+    throw systemCallError('setsockopt');
+}
+
 async function ipOf(host: string): Promise<string> {
   if (isIP(host) !== 0) return host;
   try {

@@ -131,6 +131,10 @@ describe('table', () => {
       withRoute(table, { ...shop, service: 'blog', hosts: ['blog.example'], ...change });
     expect(codeOf(next({}))).toBe('none');
     expect(codeOf(next({ tls: { ...tls, hstsSeconds: 60 } }))).toBe('address-in-use');
+    expect(codeOf(next({ entrance: { proxyProtocol: true, trust: [] } }))).toBe('address-in-use');
+    expect(codeOf(next({ entrance: { proxyProtocol: false, trust: ['10.0.0.0/8'] } }))).toBe(
+      'address-in-use',
+    );
     // The redirect would lead to the port of the other service.
     expect(codeOf(next({ listen: { host: '127.0.0.1', port: 90 } }))).toBe('address-in-use');
   });

@@ -80,8 +80,8 @@ function stale(service: string, found: number, asked: number, what: string): Cut
 }
 
 /**
- * An address of both that they may not share: one that is for users here and for testers there, or that has other TLS settings,
- * which are agreed on before the host of a request is known.
+ * An address of both that they may not share: one that is for users here and for testers there, or that is entered in another way
+ * (TLS, PROXY protocol, whom to trust), which is settled before the host of a request is known.
  */
 function addressNotToShare(other: Route, route: Route): string | null {
   const roles = ({ listen, preview, tls }: Route): [string, Address | null | undefined][] => [
@@ -90,12 +90,12 @@ function addressNotToShare(other: Route, route: Route): string | null {
     // Where it leads to is part of what it is.
     [`redirect ${listen.port}`, tls?.redirect],
   ];
-  const sameTls = Bun.deepEquals(other.tls, route.tls, true);
+  const sameWay = Bun.deepEquals([other.tls, other.entrance], [route.tls, route.entrance], true);
   for (const [role, address] of roles(route)) {
     if (!address || address.port === 0) continue;
     const where = formatAddress(address);
     for (const [otherRole, otherAddress] of roles(other))
-      if (otherAddress && formatAddress(otherAddress) === where && (role !== otherRole || !sameTls))
+      if (otherAddress && formatAddress(otherAddress) === where && (role !== otherRole || !sameWay))
         return where;
   }
   return null;
@@ -125,7 +125,7 @@ function refuseTakenAddresses(table: ProxyTable, route: Route): void {
   const others = table.routes.filter(({ service }) => service !== route.service);
   const taken = (where: string, holder: string): CutoverError =>
     new CutoverError('address-in-use', `${where} is taken by service ${holder} of this proxy`, {
-      next: 'choose another address, or give each of the services hosts or paths of its own (router.hosts, router.paths) and the same router.tls',
+      next: 'choose another address, or give each of the services hosts or paths of its own (router.hosts, router.paths) and the same router.tls, router.proxyProtocol and router.trust',
       detail: { address: where, holder },
     });
   for (const other of others) {

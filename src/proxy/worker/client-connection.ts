@@ -1,7 +1,10 @@
+import type { Trust } from '../../core/trust.ts';
+import { chainLines, clientOf } from '../http1/forwarded-chain.ts';
 import { clientAddress, type ForwardedLines } from '../http1/forwarded.ts';
 import { LF } from '../http1/octets.ts';
 import { preface } from '../http2/frame.ts';
 import { parseRequestHead, type RequestHead } from '../http1/request-head.ts';
+import type { Ends } from '../proxy-protocol/header.ts';
 import type { Account, AccountCause, AccountClient } from '../record/account.ts';
 import type { Recorder } from '../record/recorder.ts';
 import { type AnswerStatus, answer, isAnswerStatus } from './answer.ts';
@@ -109,13 +112,21 @@ export class ClientConnection {
   private user: ClientUser | null = null;
   /** Its own from the first head of a burst until none is left to read. */
   private exchange: Exchange | null = null;
-  private addressText: string | null = null;
   private lines: ForwardedLines | null = null;
+  private peerText: string | null = null;
+  /** By whom it was settled whether the peer is trusted. */
+  judgedBy: Trust | null = null;
+  /** The same if the peer is among them, else null. */
+  believes: Trust | null = null;
+  /** The client of the request under way as the peer names it; null: the peer itself. */
+  private claimed: string | null = null;
 
   constructor(
     readonly plane: Plane,
     readonly point: ListeningPoint,
     private readonly socket: ClientSocket,
+    /** Its two ends, if somebody who stands between has said so; null: those of the socket. */
+    private readonly told: Ends | null = null,
   ) {
     this.idleSince = plane.tick();
     this.deadline = this.idleSince + (point.secure ? point.limits.headMs : point.limits.idleMs);
@@ -125,10 +136,13 @@ export class ClientConnection {
   /** Counts it for its client's address, and closes it if that has `most` already: the address asks for too much, not the request. */
   countFor(most: number): void {
     const { perClient } = this.plane;
-    const address = clientAddress(this.socket.remoteAddress);
+    const { entry } = this.point;
+    const address = this.peer;
+    // A proxy has the connections of many clients.
+    if (entry?.trust?.holdsText(address) === true) return;
     const count = perClient.get(address) ?? 0;
     if (count >= most) {
-      this.point.entry?.tally?.refused('connections');
+      entry?.doorTally.refused('connections');
       this.terminate();
       return;
     }
@@ -171,10 +185,9 @@ export class ClientConnection {
     );
   }
   private get accountClient(): AccountClient {
-    return (this.teller ??= {
-      address: clientAddress(this.socket.remoteAddress),
-      tls: this.point.secure ? tlsVersionOf(this.socket) : null,
-    });
+    const { address } = this;
+    if (this.teller?.address === address) return this.teller;
+    return (this.teller = { address, tls: this.point.secure ? tlsVersionOf(this.socket) : null });
   }
   /** Tells of a request that goes to no instance. */
   private account(
@@ -203,7 +216,7 @@ export class ClientConnection {
   }
 
   get remoteAddress(): string {
-    return this.socket.remoteAddress;
+    return this.told === null ? this.socket.remoteAddress : this.told.source.ip;
   }
   get tlsVersion(): unknown {
     return this.socket.getTLSVersion();
@@ -211,15 +224,36 @@ export class ClientConnection {
   get isOpen(): boolean {
     return this.stage !== Stage.closed;
   }
-  /** The address of the client. */
-  get address(): string {
-    return (this.addressText ??= clientAddress(this.socket.remoteAddress));
-  }
   get forwarded(): ForwardedLines {
     const { plane } = this;
-    return (this.lines ??= (this.point.secure ? plane.secureLines : plane.plainLines).of(
-      this.socket.remoteAddress,
-    ));
+    return (this.lines ??= (this.point.secure ? plane.secureLines : plane.plainLines).of(this.remoteAddress));
+  }
+  /** Who is at the other end of the connection, or is said to be there by a PROXY header. */
+  get peer(): string {
+    return (this.peerText ??= clientAddress(this.remoteAddress));
+  }
+  /** The client's address, for the request under way: the peer's, or the one that a trusted peer has named. */
+  get address(): string {
+    return this.claimed ?? this.peer;
+  }
+  /** Settles whether the peer is one of `trust`, whose word is then taken in each request. */
+  judge(trust: Trust | null): void {
+    this.judgedBy = trust;
+    this.believes = trust?.holdsText(this.peer) === true ? trust : null;
+    this.claimed = null;
+  }
+  /** Takes the word of a peer that is trusted for who the client of this request is. */
+  believe(bytes: Uint8Array, head: RequestHead): void {
+    this.claimed = clientOf(bytes, head, this.believes!, this.peer);
+  }
+  /** The lines that say who the client is, where a trusted peer has said something of it. */
+  chainLines(bytes: Uint8Array, head: RequestHead): Uint8Array {
+    const { point, peer } = this;
+    const host =
+      head.hostTo === 0
+        ? point.address
+        : Buffer.from(bytes.subarray(head.hostFrom, head.hostTo)).toString('latin1');
+    return chainLines(bytes, head, this.believes!, peer, point.secure, host);
   }
 
   // What an exchange or a tunnel does with it.

@@ -31,6 +31,8 @@ export interface DataPlaneOptions {
 /** A data plane that also says what is in flight under each epoch. */
 export interface WorkerDataPlane extends DataPlane {
   inFlight(): { service: string; colour: Colour; epoch: number; inFlight: number }[];
+  /** Connections whose PROXY header has not come as a whole. */
+  readonly greeting: number;
   /** Requests that wait at the barrier now. */
   readonly waiting: number;
   /** Requests that the mode of their service holds now, those that leave at its pace among them. */
@@ -55,7 +57,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
     defect,
     warn,
     () => {
-      if (plane.draining) settle();
+      if (plane.draining && plane.greetings.size === 0) settle();
     },
     (client) => new Http2Connection(client),
   );
@@ -68,6 +70,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
     const now = plane.tick();
     for (const client of plane.clients) client.sweep(now);
     for (const connection of plane.multiplexed) connection.sweep(now);
+    plane.greetings.look(now);
     routing.sweep(now);
     if (!plane.draining) for (const listener of secure) listener.look(now);
   }, limits.sweepMs);
@@ -145,6 +148,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
     get held() {
       return routing.held();
     },
+    get greeting() {
+      return plane.greetings.size;
+    },
     get waiting() {
       return plane.waiting.size;
     },
@@ -155,10 +161,12 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       const now = plane.tick();
       for (const client of plane.clients) client.sweep(now);
       for (const connection of plane.multiplexed) connection.sweep(now);
-      if (plane.clients.size === 0) settle();
+      plane.greetings.hurry(now);
+      if (plane.clients.size === 0 && plane.greetings.size === 0) settle();
       else {
         const cut = setTimeout(() => {
           for (const client of plane.clients) client.cut();
+          plane.greetings.cut();
           settle();
         }, deadlineMs);
         void drained.promise.then(() => clearTimeout(cut));

@@ -1,3 +1,5 @@
+import type { RouteEntrance } from '../../core/entrance.ts';
+import { Trust } from '../../core/trust.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { Recorder } from '../record/recorder.ts';
 import { Directory, type Listed, type Missed } from './directory.ts';
@@ -27,7 +29,7 @@ export class Target {
 
 const SLASH = 47;
 const BACKSLASH = 92;
-export const plain: Manner = { raw: false, lines: null, redirect: null };
+export const plain: Manner = { raw: false, lines: null, redirect: null, entrance: null };
 
 /** How an address treats all its requests; the same for all services that share it. */
 export interface Manner {
@@ -37,6 +39,8 @@ export interface Manner {
   readonly lines: Uint8Array | null;
   /** This address only redirects, to this port of the same host. */
   readonly redirect: number | null;
+  /** Who stands between it and the clients; null: nobody. */
+  readonly entrance: RouteEntrance | null;
 }
 
 /** What one listening address serves. */
@@ -53,16 +57,25 @@ export class Entry {
   readonly lines: Uint8Array | null;
   readonly redirect: number | null;
   readonly raw: boolean;
+  /** Connections begin with a PROXY header. */
+  readonly greeted: boolean;
+  /** Whose word is taken for who a client is; null: nobody's. */
+  readonly trust: Trust | null;
+  /** Where connections count that are refused before a request has come. */
+  readonly doorTally: ServiceTally;
   /** Who tells of requests that go to no side, by service; null: none of the services tells of any. */
   private readonly recorders: ReadonlyMap<ServiceTally, Recorder> | null;
 
-  constructor(listed: readonly Listed<Target>[], { raw, lines, redirect }: Manner) {
+  constructor(listed: readonly Listed<Target>[], { raw, lines, redirect, entrance }: Manner) {
     this.raw = raw;
     this.lines = lines;
     this.redirect = redirect;
+    this.greeted = entrance?.proxyProtocol ?? false;
+    this.trust = entrance === null || entrance.trust.length === 0 ? null : new Trust(entrance.trust);
     this.directory = new Directory(listed);
     this.sole = this.directory.sole;
     const tallies = new Set(listed.map(({ value }) => value.tally));
+    this.doorTally = listed[0]!.value.tally;
     this.tally = tallies.size === 1 ? listed[0]!.value.tally : null;
     const recorders = new Map(
       listed.flatMap(({ value: { tally, side } }): [ServiceTally, Recorder][] =>

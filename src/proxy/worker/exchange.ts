@@ -113,6 +113,8 @@ export class Exchange implements ClientUser, UpstreamUser {
     client.pages = entry?.pages ?? null;
     if (client.pages !== null) client.asked = bytes.subarray(head.start, head.end);
     if (entry === undefined) return client.refuse(503, 'nothing is served here');
+    if (entry.trust !== client.judgedBy) client.judge(entry.trust);
+    if (client.believes !== null) client.believe(bytes, head);
     if (entry.redirect !== null && !isForChallenge(bytes, head)) return this.redirect(entry.redirect);
     const target = entry.find(bytes, head);
     if (typeof target === 'number') return client.refuse(target, 'no service is for this host and path');
@@ -223,9 +225,11 @@ export class Exchange implements ClientUser, UpstreamUser {
     if (!headRead) parseRequestHead(request, this.requestFrom, this.requestTo, head, readOnce);
     const host = client.point.host;
     const lines =
-      head.hostTo === 0
-        ? client.forwarded.for(host, 0, host.length)
-        : client.forwarded.for(request, head.hostFrom, head.hostTo);
+      client.believes !== null
+        ? client.chainLines(request, head)
+        : head.hostTo === 0
+          ? client.forwarded.for(host, 0, host.length)
+          : client.forwarded.for(request, head.hostFrom, head.hostTo);
     const { scratch } = plane;
     const { tracing } = side!;
     if (tracing !== null) {

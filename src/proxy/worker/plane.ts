@@ -1,16 +1,18 @@
 import type { Provisions } from '../data-plane.ts';
+import { chainBytes } from '../http1/forwarded-chain.ts';
 import { ForwardedLinesByClient } from '../http1/forwarded.ts';
 import { RequestHead } from '../http1/request-head.ts';
 import { ResponseHead } from '../http1/response-head.ts';
 import { headGrowth } from '../http1/rewrite.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
+import { Greetings } from './greetings.ts';
 import type { Limits } from './limits.ts';
 import { SpareExchanges } from './spare-exchanges.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 /** Twice the host goes into the added lines. */
 const roomFor = ({ requestHead, responseHead }: Limits): number =>
-  Math.max(3 * requestHead.headBytes, responseHead.headBytes) + 2 * headGrowth;
+  Math.max(3 * requestHead.headBytes, responseHead.headBytes) + 2 * headGrowth + chainBytes;
 
 /** What all connections of one worker share: the limits, the clock, and the buffers that a synchronous piece of work may use. */
 export class Plane {
@@ -22,6 +24,7 @@ export class Plane {
   /** Connections that speak HTTP/2: each of their streams is one of `clients`, as are they themselves. */
   readonly multiplexed = new Set<{ sweep(now: number): void }>();
   readonly upstreams = new Set<UpstreamConnection>();
+  readonly greetings: Greetings;
   /** The head that was read last. Valid until the next one is read: nothing may keep it across an event. */
   requestHead: RequestHead;
   readonly responseHead: ResponseHead;
@@ -57,6 +60,7 @@ export class Plane {
     this.fields = limits.requestHead.fields;
     this.scratch = new Uint8Array(Math.max(roomFor(limits), 131_072));
     this.coarse = now();
+    this.greetings = new Greetings(this);
   }
 
   /** Makes room for heads of a route that allows more than those before it; between two events, when nothing is in the buffers. */

@@ -7,9 +7,16 @@ import { Dialers } from './dialers.ts';
 
 const dialer = new Dialers(() => 0).of('shop', 'blue', undefined);
 const nothing = (): void => undefined;
-const plane = new Plane(defaultLimits, () => 0, nothing, nothing, nothing, () => {
-  throw new Error('no client speaks HTTP/2 here');
-});
+const plane = new Plane(
+  defaultLimits,
+  () => 0,
+  nothing,
+  nothing,
+  nothing,
+  () => {
+    throw new Error('no client speaks HTTP/2 here');
+  },
+);
 const pools = (count: number): InstancePool[] =>
   Array.from({ length: count }, (_, n) => {
     const pool = new InstancePool(plane, { host: '10.0.0.1', port: 3000 + n }, dialer);

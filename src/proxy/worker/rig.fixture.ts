@@ -275,6 +275,7 @@ export class Rig implements AsyncDisposable {
     sideHeader?: Route['sideHeader'];
     /** Of both sides. */
     upstream?: RouteUpstream;
+    entrance?: Route['entrance'];
   }): void {
     const route: Route = {
       service: 'shop',
@@ -296,6 +297,7 @@ export class Rig implements AsyncDisposable {
       errorPages: sides.errorPages,
       sticky: sides.sticky,
       sideHeader: sides.sideHeader,
+      entrance: sides.entrance,
     };
     this.plane.swap({ version: ++this.version, routes: [route] });
   }

@@ -77,6 +77,7 @@ export class Routing {
       const listen = formatAddress(route.listen);
       const preview = route.preview === null ? null : formatAddress(route.preview);
       const redirect = route.tls?.redirect ? formatAddress(route.tls.redirect) : null;
+      const entrance = route.entrance ?? null;
       const at = claimsOf(route);
       // What an address that redirects lets through goes where it would go without.
       if (redirect !== null) at.set(redirect, at.get(listen) ?? []);
@@ -86,8 +87,8 @@ export class Routing {
         manners.set(
           address,
           address === redirect
-            ? { raw: false, lines: null, redirect: route.listen.port }
-            : { raw, lines, redirect: null },
+            ? { raw: false, lines: null, redirect: route.listen.port, entrance }
+            : { raw, lines, redirect: null, entrance },
         );
         const targets = new Map<string, Target>();
         const listed = lists.get(address) ?? [];

@@ -67,6 +67,12 @@ export class SideTally {
   }
 }
 
+/**
+ * Why a connection was closed before a request was read: its client's address had no more room for it, or it did not begin with
+ * the PROXY header that is required.
+ */
+export type ConnectionRefusal = 'connections' | 'proxy-header';
+
 /** The tallies of one service: they outlive the tables, so that every number only grows. */
 export class ServiceTally {
   readonly blue = new SideTally();
@@ -78,9 +84,9 @@ export class ServiceTally {
     spans: 0,
     spansDropped: 0,
   };
-  private readonly refusals = new Map<number | 'connections', number>();
-  /** By the status of the answer, or `connections` for one that its client's address had no more room for. */
-  refused(status: number | 'connections'): void {
+  private readonly refusals = new Map<number | ConnectionRefusal, number>();
+  /** By the status of the answer, or by why a connection was closed without one. */
+  refused(status: number | ConnectionRefusal): void {
     this.refusals.set(status, (this.refusals.get(status) ?? 0) + 1);
   }
   /** `queued`: requests that wait for the mode of the service just now. */
