@@ -66,8 +66,16 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
   const points: ListeningPoint[] = [];
   const sockets: Pick<SocketListener, 'stop'>[] = [];
   const secure: SecureListener[] = [];
+  let sweptAt = plane.coarse;
+  let judgeFrom = -Infinity;
   const sweeper = setInterval(() => {
     const now = plane.tick();
+    // Late: this process was stopped, or did not have its turn. What was sent meanwhile is read before anyone is judged by
+    // the clock: a connection that looks idle is closed over a request that waits in it, and its client sees a reset.
+    if (now - sweptAt > 2 * limits.sweepMs && now >= judgeFrom + limits.sweepMs)
+      judgeFrom = now + limits.sweepMs / 2;
+    sweptAt = now;
+    if (now < judgeFrom) return;
     for (const client of plane.clients) client.sweep(now);
     for (const connection of plane.multiplexed) connection.sweep(now);
     plane.greetings.look(now);
@@ -158,8 +166,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       if (plane.draining) return drained.promise;
       plane.draining = true;
       for (const socket of sockets) socket.stop(false);
+      // Each is told at once that no more streams are taken, which closes none that is under way.
       const now = plane.tick();
-      for (const client of plane.clients) client.sweep(now);
       for (const connection of plane.multiplexed) connection.sweep(now);
       plane.greetings.hurry(now);
       if (plane.clients.size === 0 && plane.greetings.size === 0) settle();
