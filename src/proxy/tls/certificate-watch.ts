@@ -65,9 +65,11 @@ export class CertificateWatch {
 
   /** Until when certificates that are served are valid, by service and file. */
   validity(): { readonly service: string; readonly file: string; readonly notAfter: number }[] {
-    return [...this.watched.values()].flatMap(({ service, files }) =>
+    const all = [...this.watched.values()].flatMap(({ service, files }) =>
       files instanceof Certificates ? files.validity().map((each) => ({ service, ...each })) : [],
     );
+    // A file may be named for several hosts; as a series of metrics it may come once only.
+    return [...new Map(all.map((each) => [`${each.service} ${each.file}`, each])).values()];
   }
 
   problems(): string[] {
