@@ -16,6 +16,10 @@ const benches: Readonly<Record<string, Bench>> = {
     about: 'throughput of the proxy with 1 and 2 workers (--rounds N, --seconds S)',
     run: async (args) => (await import('./proxy/scale.ts')).benchScale(args),
   },
+  scorecard: {
+    about: 'what is promised of reliability, with faults put in (--row N, --minutes M); docs/reliability.md',
+    run: async (args) => (await import('./scorecard/scorecard.ts')).benchScorecard(args),
+  },
   deploy: {
     about: 'switch, rollback, deploy and status times with load',
     run: async () => (await import('./deploy.ts')).benchDeploy(),
