@@ -34,11 +34,12 @@ test('a whole spec that a page shows is one', () => {
 });
 
 test('what pages show of a spec is right', () => {
-  for (const page of ['docs/pages.md', 'docs/sticky.md']) {
+  for (const page of ['docs/pages.md', 'docs/sticky.md', 'docs/checks.md']) {
     const parts = blocks(page, 'yaml');
     expect(parts.length).toBeGreaterThan(0);
     for (const part of parts) {
-      const spec = `service: shop\n${part}environments: { layers: { web: { command: [server] } } }\n`;
+      const router = part.includes('router:') ? '' : 'router: { listen: :8080 }\n';
+      const spec = `service: shop\n${router}${part}environments: { layers: { web: { command: [server] } } }\n`;
       expect([page, part, checkSpecText(spec).problems ?? []]).toEqual([page, part, []]);
     }
   }

@@ -21,6 +21,8 @@ type Framing =
  */
 export class ResponseReader {
   state: ResponseState = { phase: 'head' };
+  /** The fields of the final head, names in lower case; those of the same name joined (RFC 9110 §5.3). */
+  readonly headers = new Map<string, string>();
   #pending = Buffer.alloc(0);
   #headBytes = 0;
   #framing: Framing = { kind: 'until-close' };
@@ -92,15 +94,18 @@ export class ResponseReader {
     }
     const status = Number(match[1]);
     if (status < 200 && status !== 101) return true;
-    const field = (name: string): string | undefined =>
-      lines
-        .find((line) => line.toLowerCase().startsWith(`${name}:`))
-        ?.slice(name.length + 1)
-        .trim();
-    const length = field('content-length');
+    for (const line of lines) {
+      const colon = line.indexOf(':');
+      if (colon <= 0) continue;
+      const name = line.slice(0, colon).toLowerCase();
+      const value = line.slice(colon + 1).trim();
+      const before = this.headers.get(name);
+      this.headers.set(name, before === undefined ? value : `${before}, ${value}`);
+    }
+    const length = this.headers.get('content-length');
     if (this.bodiless || status === 204 || status === 304 || status === 101) {
       this.state = { phase: 'whole', status };
-    } else if (/(^|,)\s*chunked$/i.test(field('transfer-encoding') ?? '')) {
+    } else if (/(^|,)\s*chunked$/i.test(this.headers.get('transfer-encoding') ?? '')) {
       this.#framing = { kind: 'chunked', at: 'size', left: 0 };
       this.state = { phase: 'body', status };
     } else if (length === undefined) {

@@ -139,6 +139,8 @@ function typeOf(schema: JsonSchema): string {
       return typeof schema.additionalProperties === 'object'
         ? `map of names to ${plural(typeOf(schema.additionalProperties))}`
         : 'map';
+    case 'null':
+      return 'nothing';
     default:
       throw new Error(`The reference page has no word for the type ${String(schema.type)}.`);
   }

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { AccessLog } from './access-log.ts';
 import { AddressText } from './address.ts';
+import { Expectation } from './expectation.ts';
 import { HostPattern, PathRule } from './claim.ts';
 import { Duration } from './duration.ts';
 import { entranceFields } from './entrance.ts';
 import { InstanceRules } from './instance-policy.ts';
+import { jsonPathPattern } from './json-path.ts';
 import { Limits } from './limits.ts';
+import { LoadCheck, longestLoadMs } from './load-check.ts';
 import { ModeRules } from './mode.ts';
 import { ErrorPages } from './page.ts';
 import { HeaderName, Sticky, stickyRules } from './sticky.ts';
@@ -88,6 +91,23 @@ const HttpCheck = z.strictObject({
   contains: z.string().optional().describe('Text that the body must contain.'),
 });
 
+const jsonPathError = { error: 'expected a JSONPath to one place, e.g. $.items[0].name' };
+/** What a release is asked before it gets traffic may be looked at more closely than what is asked again and again. */
+const VerifyHttp = HttpCheck.extend({
+  responseHeaders: z
+    .record(
+      z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'expected the name of a header' }),
+      Expectation,
+    )
+    .default({})
+    .describe('What headers of the answer must be, e.g. {cache-control: {contains: max-age}}.'),
+  json: z
+    .record(z.string(jsonPathError).regex(jsonPathPattern, jsonPathError), Expectation)
+    .default({})
+    .describe('What must be in a JSON body, by JSONPath, e.g. {$.status: ok, "$.items[0].price": {min: 1}}.'),
+  within: Duration.optional().describe('The whole answer must be there within this time.'),
+});
+
 const checkKind = {
   http: HttpCheck.optional().describe('A request is answered as expected.'),
   tcp: z.literal(true).optional().describe('The address accepts a connection.'),
@@ -105,7 +125,7 @@ const exactlyOne = <K extends string>(...kinds: K[]) => ({
   error: { error: `expected exactly one of ${kinds.slice(0, -1).join(', ')} and ${kinds.at(-1)}` },
   schema: { oneOf: kinds.map((kind) => ({ required: [kind] })) },
 });
-const oneCheck = exactlyOne('http', 'tcp', 'command');
+const oneCheck = exactlyOne('http', 'tcp', 'command', 'load');
 const oneHealth = exactlyOne('http', 'tcp', 'command', 'running');
 
 export const Health = z
@@ -138,7 +158,14 @@ export const Check = z
   .strictObject({
     name: z.string().min(1).max(80).optional().describe('What the check is called in plans and receipts.'),
     ...checkKind,
-    timeout: Duration.default(10_000).describe('For one attempt.'),
+    http: VerifyHttp.optional().describe('A request is answered as expected.'),
+    load: LoadCheck.refine(({ duration }) => duration > 0 && duration <= longestLoadMs, {
+      error: 'expected a duration above 0 and of at most 1h',
+      path: ['duration'],
+    })
+      .optional()
+      .describe('Many requests, at a steady rate, are answered as expected.'),
+    timeout: Duration.default(10_000).describe('For one attempt; with `load`, for each of its requests.'),
     attempts: z
       .int()
       .min(1)

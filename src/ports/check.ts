@@ -13,6 +13,8 @@ export interface CheckResult {
 /** Where a check looks, and what a command gets in its environment and as its folder. */
 export interface CheckTarget {
   readonly address: Address;
+  /** The other instances that do the same: a load goes to all. */
+  readonly others?: readonly Address[];
   readonly variables: Readonly<Record<string, string>>;
   readonly directory: string;
   /** How it is spoken to; absent: plain HTTP/1.1. */
@@ -20,11 +22,12 @@ export interface CheckTarget {
 }
 
 /** The kinds of a check in a spec; exactly one is there. */
-export type Probe = Pick<Check | Health, 'http' | 'tcp' | 'command'>;
+export type Probe =
+  Pick<Health, 'http' | 'tcp' | 'command'> | Pick<Check, 'http' | 'tcp' | 'command' | 'load'>;
 
 /**
  * Runs one probe, once. It resolves with what it found, never rejects for a bad target, and ends within `timeoutMs`
- * or when the signal is aborted, whatever the target does; a command and all that it started are ended with it.
+ * (for a load, within that after its duration) or when the signal is aborted, whatever the target does; a command and all that it started are ended with it.
  */
 export interface Checker {
   run(probe: Probe, target: CheckTarget, timeoutMs: number, signal?: AbortSignal): Promise<CheckResult>;

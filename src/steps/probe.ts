@@ -16,7 +16,12 @@ export async function probing(
   release: Release,
 ): Promise<{
   placement: Placement;
-  run(probe: Probe, address: CheckTarget['address'], timeoutMs: number): Promise<CheckResult>;
+  run(
+    probe: Probe,
+    address: CheckTarget['address'],
+    timeoutMs: number,
+    others?: CheckTarget['others'],
+  ): Promise<CheckResult>;
 }> {
   const { placement } = context.service().environments[colour];
   if (!placement) throw new CutoverError('internal', `${colour} has no addresses`);
@@ -28,7 +33,7 @@ export async function probing(
   const spoken = routeUpstreamOf(spec.router.upstream, base);
   return {
     placement,
-    async run(probe, address, timeoutMs) {
+    async run(probe, address, timeoutMs, others) {
       const upstream = routed.has(formatAddress(address)) ? spoken : undefined;
       const own = {
         HOST: address.host,
@@ -36,7 +41,13 @@ export async function probing(
         CUTOVER_ADDRESS: `${address.host}:${address.port}`,
       };
       const url = `${upstream?.tls ? 'https' : 'http'}://${formatAddress(address)}`;
-      const target = { address, directory, variables: { ...variables, ...own, CUTOVER_URL: url }, upstream };
+      const target = {
+        address,
+        ...(others && { others }),
+        directory,
+        variables: { ...variables, ...own, CUTOVER_URL: url },
+        upstream,
+      };
       const result = await context.checker.run(probe, target, timeoutMs, context.signal);
       context.signal.throwIfAborted();
       return result;

@@ -17,13 +17,13 @@ export const verify: Step<'verify'> = {
   async run({ colour, release: number }, context) {
     const release = context.release(number);
     const { placement, run } = await probing(context, colour, release);
-    const address = addressesOf(placement, routedLayer(release.spec))[0];
+    const [address, ...others] = addressesOf(placement, routedLayer(release.spec));
     if (!address) throw new CutoverError('internal', `release ${number} has no instance that gets traffic`);
     const began = context.clock.monotonic();
     for (const [index, check] of release.spec.checks.entries()) {
       const name = check.name ?? `check ${index + 1}`;
       context.report(name);
-      const result = await attempt(context, check, () => run(check, address, check.timeout));
+      const result = await attempt(context, check, () => run(check, address, check.timeout, others));
       if (!result.ok) {
         const log = await logTail(context, colour, routedLayer(release.spec));
         throw new CutoverError(

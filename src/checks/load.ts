@@ -1,0 +1,182 @@
+import { Agent as PlainAgent, request as plainRequest, type IncomingMessage } from 'node:http';
+import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import type { ConnectionOptions } from 'node:tls';
+import { formatAddress, type Address } from '../core/address.ts';
+import { formatDuration } from '../core/duration.ts';
+import { bucketCount, bucketOf, quantileMs, sparse } from '../core/latency.ts';
+import type { LoadCheck } from '../core/load-check.ts';
+import type { CheckResult, CheckTarget } from '../ports/check.ts';
+import type { Clock } from '../ports/clock.ts';
+import { secureOptions } from './secure.ts';
+
+/** How many different failures are told. */
+const toldFailures = 10;
+
+/** What came of the requests so far. */
+class Tally {
+  ended = 0;
+  failed = 0;
+  readonly #latency = new Uint32Array(bucketCount);
+  readonly #why = new Map<string, number>();
+
+  answered(ms: number, status: number): void {
+    this.ended++;
+    const bucket = bucketOf(ms * 1000);
+    this.#latency[bucket] = (this.#latency[bucket] ?? 0) + 1;
+    if (status >= 500) this.#because(`status ${status}`);
+  }
+  broken(why: string): void {
+    this.ended++;
+    this.#because(why);
+  }
+  #because(why: string): void {
+    this.failed++;
+    this.#why.set(why, (this.#why.get(why) ?? 0) + 1);
+  }
+
+  quantileMs(q: number): number | null {
+    return quantileMs(sparse(this.#latency), q);
+  }
+  failures(): string[] {
+    return [...this.#why]
+      .sort(([, a], [, b]) => b - a)
+      .slice(0, toldFailures)
+      .map(([why, count]) => `${count} × ${why}`);
+  }
+}
+
+/** One request over a kept connection, to the end of its answer, within the time. Resolves with the status; rejects with why there is none. */
+function ask(
+  { host, port }: Address,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  timeoutMs: number,
+  secure: ConnectionOptions | null,
+  agent: PlainAgent,
+): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const place = { host, port, path, agent, headers: { 'User-Agent': 'cutover-check', ...headers } };
+  const onAnswer = (answer: IncomingMessage): void => {
+    answer.on('error', reject);
+    answer.on('aborted', () => reject(new Error('the answer was cut off')));
+    answer.on('end', () => resolve(answer.statusCode ?? 0));
+    answer.resume();
+  };
+  const request =
+    secure === null ? plainRequest(place, onAnswer) : secureRequest({ ...secure, ...place }, onAnswer);
+  const timer = setTimeout(() => {
+    reject(new Error(`no whole answer within ${formatDuration(timeoutMs)}`));
+    request.destroy();
+  }, timeoutMs);
+  request.on('error', reject);
+  request.end();
+  return promise.finally(() => clearTimeout(timer));
+}
+
+const reason = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+};
+
+/**
+ * A steady load on all instances: requests begin at even distances whatever the answers do, and a latency counts from when the
+ * request was due, so that a target that stalls cannot slow down its own examination. Ends early once it cannot pass any more.
+ */
+export async function loadCheck(
+  clock: Clock,
+  load: LoadCheck,
+  { address, others = [], upstream }: CheckTarget,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<CheckResult> {
+  const targets = [address, ...others];
+  const began = clock.monotonic();
+  const says = (ok: boolean, detail: string, output: string[] = []): CheckResult => ({
+    ok,
+    detail: `load: ${detail}`,
+    ms: clock.monotonic() - began,
+    ...(output.length > 0 && { output }),
+  });
+  if (upstream?.protocol === 'h2')
+    return says(false, 'expected instances that speak HTTP/1.1, found router.upstream.protocol h2');
+  const secure = await secureOptions(upstream, address);
+  if (typeof secure === 'string') return says(false, secure);
+  const agent =
+    secure === null ? new PlainAgent({ keepAlive: true }) : new SecureAgent({ ...secure, keepAlive: true });
+
+  const total = Math.max(1, Math.floor((load.rate * load.duration) / 1000));
+  const mayFail = Math.floor(load.errors * total);
+  const tally = new Tally();
+  const underWay = new Set<Promise<void>>();
+  const start = clock.monotonic();
+  const send = async (n: number): Promise<void> => {
+    const due = start + (n * 1000) / load.rate;
+    const target = targets[n % targets.length] ?? address;
+    const path = load.paths[Math.floor(n / targets.length) % load.paths.length] ?? '/';
+    try {
+      const status = await ask(target, path, load.headers, timeoutMs, secure, agent);
+      tally.answered(clock.monotonic() - due, status);
+    } catch (error) {
+      tally.broken(`${reason(error)} at ${formatAddress(target)}`);
+    }
+  };
+
+  try {
+    for (let n = 0; n < total; n++) {
+      if (signal?.aborted) return says(false, `stopped after ${tally.ended} of ${total} requests`);
+      if (tally.failed > mayFail) break;
+      const wait = start + (n * 1000) / load.rate - clock.monotonic();
+      // An abort is what the next turn looks for.
+      if (wait > 0) await clock.sleep(wait, signal).catch(() => undefined);
+      while (underWay.size >= load.connections) await Promise.race(underWay);
+      const sent: Promise<void> = send(n).finally(() => underWay.delete(sent));
+      underWay.add(sent);
+    }
+    await Promise.all(underWay);
+  } finally {
+    agent.destroy();
+  }
+  return says(...verdict(load, tally, mayFail, targets.length, clock.monotonic() - start));
+}
+
+function verdict(
+  load: LoadCheck,
+  tally: Tally,
+  mayFail: number,
+  targets: number,
+  ms: number,
+): [ok: boolean, detail: string, output: string[]] {
+  const { ended, failed } = tally;
+  if (failed > mayFail) {
+    const share = load.errors === 0 ? 'none' : `at most ${mayFail}`;
+    return [
+      false,
+      `expected ${share} of the requests to fail, found ${failed} of ${ended}`,
+      tally.failures(),
+    ];
+  }
+  for (const [name, q] of [
+    ['p50', 0.5],
+    ['p99', 0.99],
+  ] as const) {
+    const limit = load[name];
+    const found = tally.quantileMs(q);
+    if (limit !== undefined && (found === null || found > limit)) {
+      const was = found === null ? 'no answer' : formatDuration(found);
+      return [
+        false,
+        `expected a ${name} of at most ${formatDuration(limit)}, found ${was} over ${ended} requests`,
+        tally.failures(),
+      ];
+    }
+  }
+  const [p50, p99] = [tally.quantileMs(0.5), tally.quantileMs(0.99)].map((each) =>
+    each === null ? '–' : formatDuration(each),
+  );
+  const where = targets === 1 ? '' : ` to ${targets} instances`;
+  return [
+    true,
+    `${ended} requests in ${formatDuration(ms)}${where}, ${failed} failed, p50 ${p50}, p99 ${p99}`,
+    tally.failures(),
+  ];
+}
