@@ -346,6 +346,19 @@ export function makeProgram({ begin, end }: Running): Program {
       'One of the limits of docs/limits.md, e.g. body=1048576 or headTime=5s; may be repeated',
       (value: string, all: string[] = []) => [...all, value],
     )
+    .option(
+      '--sticky <how>',
+      'Keep requests that belong together at one instance: by cookie, client or header:NAME',
+    )
+    .option(
+      '--side-header <name>',
+      'While both sides get traffic: a header by which clients choose blue or green',
+    )
+    .option(
+      '--error-page <status=file>',
+      'A page for a status that the proxy answers with, or for 4xx or 5xx; once for each',
+      (word: string, words: string[] = []) => [...words, word],
+    )
     .option('--access-log <file>', 'Write a line of JSON for each request there; - is standard output')
     .addOption(
       new Option('--upstream-protocol <protocol>', 'How instances are spoken to (default: http1)').choices([

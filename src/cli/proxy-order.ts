@@ -5,9 +5,13 @@ import type { RouteEntrance } from '../core/entrance.ts';
 import { CutoverError } from '../core/errors.ts';
 import { AccessLog, type RouteAccessLog, routeAccessLog } from '../core/access-log.ts';
 import type { RouteLimits } from '../core/limits.ts';
+import type { RoutePages } from '../core/page.ts';
+import type { RouteSticky } from '../core/sticky.ts';
 import type { Route, RouteTls } from '../core/traffic.ts';
 import { weighted, Weights } from '../core/weights.ts';
 import { type EntranceWords, entranceOf, limitsOf } from './entrance-words.ts';
+import { errorPagesOf } from './page-words.ts';
+import { sideHeaderOf, stickyOf } from './sticky-words.ts';
 import { type UpstreamWords, upstreamOf } from './upstream-words.ts';
 import type { RouteUpstream } from '../core/upstream.ts';
 
@@ -31,6 +35,11 @@ export interface ProxyOrder {
   readonly entrance: RouteEntrance | undefined;
   /** Undefined: those by default. */
   readonly limits: RouteLimits | undefined;
+  /** Undefined: each request goes by itself. */
+  readonly sticky: RouteSticky | undefined;
+  readonly sideHeader: string | undefined;
+  /** Undefined: lines of text. */
+  readonly errorPages: RoutePages | undefined;
 }
 
 const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });
@@ -94,6 +103,9 @@ export function proxyOrder(
     readonly tlsCert?: string;
     readonly tlsKey?: string;
     readonly accessLog?: string;
+    readonly sticky?: string;
+    readonly sideHeader?: string;
+    readonly errorPage?: readonly string[];
   } & UpstreamWords &
     EntranceWords,
   cwd: string,
@@ -130,12 +142,28 @@ export function proxyOrder(
     upstream: upstreamOf(words, cwd),
     entrance: entranceOf(words),
     limits: limitsOf(words.limit),
+    sticky: stickyOf(words.sticky, aloneService, words.tlsCert !== undefined),
+    sideHeader: sideHeaderOf(words.sideHeader),
+    errorPages: errorPagesOf(words.errorPage, cwd),
   };
 }
 
 /** The route for an order, beside what was in force in this home before. */
 export function orderedRoute(
-  { listen, blue, green, live, tls, accessLog, upstream, entrance, limits }: ProxyOrder,
+  {
+    listen,
+    blue,
+    green,
+    live,
+    tls,
+    accessLog,
+    upstream,
+    entrance,
+    limits,
+    sticky,
+    sideHeader,
+    errorPages,
+  }: ProxyOrder,
   former: Route | null,
 ): Route {
   const sides = { blue, green };
@@ -157,6 +185,9 @@ export function orderedRoute(
     ...(accessLog && { accessLog }),
     ...(entrance && { entrance }),
     ...(limits && { limits }),
+    ...(sticky && { sticky }),
+    ...(sideHeader !== undefined && { sideHeader }),
+    ...(errorPages && { errorPages }),
     blue: side(1, blue),
     green: side(2, green),
     ...(live === undefined &&

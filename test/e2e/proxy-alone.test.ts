@@ -134,6 +134,43 @@ describe('the proxy by itself', () => {
     expect(await proxy.cli('mode', 'closed', '--page', 'none.html')).toMatchObject({ exit: 2 });
   });
 
+  test('keeps clients at their instance, divides the traffic, and answers with pages of the user, if it is told to', async () => {
+    writeFileSync(join(folder, 'sorry.html'), '<p>{status}</p>');
+    const words = ['--sticky', 'cookie', '--side-header', 'X-Side', '--error-page', '5xx=sorry.html'];
+    const proxy = await Alone.start(...anyPort, ...both(), ...words, '--workers', '2');
+    const url = `http://${formatAddress(await proxy.listen())}/`;
+    const divided = await proxy.cli('weights', 'green=1', 'blue=1');
+    expect(divided).toMatchObject({ exit: 0, stderr: '' });
+    expect(divided.stdout).toContain('50 % on blue, 50 % on green');
+    const first = await fetch(url, { headers: { 'x-side': 'green' } });
+    expect(await first.text()).toBe('green');
+    const [cookie = ''] = first.headers.get('set-cookie')?.split(';') ?? [];
+    expect(cookie).toStartWith('cutover-main=');
+    for (let n = 0; n < 8; n++) {
+      const again = await fetch(url, { headers: { cookie, connection: 'close' } });
+      expect([await again.text(), again.headers.get('set-cookie')]).toEqual(['green', null]);
+    }
+    expect(await proxy.cli('weights', 'blue=0')).toMatchObject({ exit: 2 });
+    expect((await proxy.cli('status')).stdout).toContain('50 %');
+    expect(await proxy.cli('switch', 'blue')).toMatchObject({ exit: 0 });
+    expect(await (await fetch(url, { headers: { cookie } })).text()).toBe('blue');
+    const { live, weights } = (await proxy.router.read('main'))!;
+    expect([live, weights]).toEqual(['blue', undefined]);
+    await proxy.close();
+
+    const nobody = await Alone.start(...anyPort, '--blue', '127.0.0.1:1', ...words, '--workers', '1');
+    const sorry = await fetch(`http://${formatAddress(await nobody.listen())}/`);
+    expect([sorry.status, await sorry.text()]).toEqual([502, '<p>502</p>']);
+    await nobody.close();
+
+    const ran = await runCli(
+      ['proxy', ...anyPort, ...both(), '--admin', join(folder, 'x'), '--error-page', '503=none.html'],
+      { cwd: folder },
+    );
+    expect(ran).toMatchObject({ exit: 8 });
+    expect(ran.stderr).toContain('none.html');
+  });
+
   test('ends in order at SIGTERM and leaves nothing: no process, no socket, no directory', async () => {
     const child = Bun.spawn([...selfCommand(), 'proxy', ...anyPort, ...both(), '--json', '--workers', '1'], {
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -30,6 +30,9 @@ export interface ProxyOptions extends UpstreamWords, ModeWords, EntranceWords {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly accessLog?: string;
+  readonly sticky?: string;
+  readonly sideHeader?: string;
+  readonly errorPage?: readonly string[];
   readonly metrics?: string;
   readonly admin?: string;
   readonly workers?: number;
@@ -40,6 +43,7 @@ export interface ProxyOptions extends UpstreamWords, ModeWords, EntranceWords {
 const starting = [
   ...(['listen', 'blue', 'green', 'live', 'tlsCert', 'tlsKey', 'accessLog', 'metrics', 'workers'] as const),
   ...(['upstreamProtocol', 'upstreamTls', 'upstreamCa', 'upstreamName'] as const),
+  ...(['sticky', 'sideHeader', 'errorPage'] as const),
   ...(['upstreamCert', 'upstreamKey', 'upstreamInsecure'] as const),
   ...(['proxyProtocol', 'trust', 'limit'] as const),
 ];

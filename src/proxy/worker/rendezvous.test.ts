@@ -1,28 +1,12 @@
 import { expect, test } from 'bun:test';
-import { InstancePool } from './instance-pool.ts';
-import { Plane } from './plane.ts';
+import { InstanceCare } from './instance-care.ts';
 import { appointed, hashOfText } from './rendezvous.ts';
-import { defaultLimits } from './limits.ts';
-import { Dialers } from './dialers.ts';
 
-const dialer = new Dialers(() => 0).of('shop', 'blue', undefined);
-const nothing = (): void => undefined;
-const plane = new Plane(
-  defaultLimits,
-  () => 0,
-  nothing,
-  nothing,
-  nothing,
-  () => {
-    throw new Error('no client speaks HTTP/2 here');
-  },
-);
-const pools = (count: number): InstancePool[] =>
-  Array.from({ length: count }, (_, n) => {
-    const pool = new InstancePool(plane, { host: '10.0.0.1', port: 3000 + n }, dialer);
-    pool.number = hashOfText(`10.0.0.1:${3000 + n}`);
-    return pool;
-  });
+const pools = (count: number) =>
+  Array.from({ length: count }, (_, n) => ({
+    number: hashOfText(`10.0.0.1:${3000 + n}`),
+    care: new InstanceCare(),
+  }));
 const keys = Array.from({ length: 20_000 }, (_, n) =>
   hashOfText(`10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`),
 );

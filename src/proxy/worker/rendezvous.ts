@@ -1,5 +1,4 @@
 import { hashOctet, hashSeed } from './byte-table.ts';
-import type { InstancePool } from './instance-pool.ts';
 
 /** A number of 32 bits in which each bit depends on each of `n` (the end of MurmurHash3). */
 export function mix(n: number): number {
@@ -22,19 +21,26 @@ export function hashOfText(text: string): number {
   return mix(hash);
 }
 
+/** As much of an instance as matters here. */
+export interface Candidate {
+  /** Of its address. */
+  readonly number: number;
+  readonly care: { takes(now: number): boolean };
+}
+
 /**
  * The instance for a key: the one whose number together with the key's is the highest (rendezvous hashing). One more instance takes from
  * each of the others an equal part of its keys, one less gives its keys to all others alike, and no other key moves. Those that are
  * passed over just now do not come; null if none is left.
  */
-export function appointed(pools: readonly InstancePool[], key: number, now: number): InstancePool | null {
-  let best: InstancePool | null = null;
+export function appointed<C extends Candidate>(candidates: readonly C[], key: number, now: number): C | null {
+  let best: C | null = null;
   let highest = 0;
-  for (let n = 0; n < pools.length; n++) {
-    const pool = pools[n]!;
-    const height = mix(key ^ pool.number);
-    if ((best === null || height > highest) && pool.care.takes(now)) {
-      best = pool;
+  for (let n = 0; n < candidates.length; n++) {
+    const candidate = candidates[n]!;
+    const height = mix(key ^ candidate.number);
+    if ((best === null || height > highest) && candidate.care.takes(now)) {
+      best = candidate;
       highest = height;
     }
   }

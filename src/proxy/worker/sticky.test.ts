@@ -398,3 +398,24 @@ describe('by the client', () => {
     expect(greens).toBeWithin(8, 13);
   });
 });
+
+test('over HTTP/2 a cookie keeps a client, and our own answers are pages', async () => {
+  await using it = await house(['1', '2', '3']);
+  it.rig.plane.provide({ pages: { '5xx': { type: 'html', text: '<p>{status}</p>' } }, stickyKeys: [key] });
+  const pages = { errorPages: { '5xx': '5xx' } };
+  const curl = async (...words: string[]): Promise<string> => {
+    const url = `http://${formatAddress(it.rig.address)}/`;
+    const ran = Bun.spawn(['curl', '-sS', '-i', '--http2-prior-knowledge', ...words, url]);
+    return ran.stdout.text();
+  };
+  it.rig.route({ blue: it.of('1', '2', '3'), sticky: byCookie(), ...pages });
+  const first = await curl();
+  const [, cookie = ''] = /\r\nset-cookie: ([^;]*); Path=\/; HttpOnly/.exec(first) ?? [];
+  for (let n = 0; n < 4; n++) {
+    const again = await curl('-H', `Cookie: a=1; ${cookie}; b=2`);
+    expect([again.at(-1), again.includes('set-cookie')]).toEqual([first.at(-1), false]);
+  }
+  it.rig.route({ epoch: 2, ...pages });
+  expect(await curl()).toEndWith('cache-control: no-store\r\n\r\n<p>503</p>');
+  expect(await curl('-I')).toEndWith('content-length: 10\r\ncache-control: no-store\r\n\r\n');
+});
