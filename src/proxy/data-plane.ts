@@ -31,6 +31,8 @@ export interface DataPlane {
   listen(listeners: readonly Listener[]): void;
   /** What the table may refer to, in place of what was given before. */
   provide(provisions: Provisions): void;
+  /** Makes a table ready, with no effect on requests; what it returns is `swap` by it, in a time that does not depend on its size. */
+  prepare(table: Table): () => void;
   /** From here on new requests are routed by this table. Exchanges that have begun finish where they began. */
   swap(table: Table): void;
   /** From here on new requests wait. Requests that have begun go on. Idempotent. */

@@ -38,7 +38,8 @@ describe('switch', () => {
     const { held } = await switchTogether(workers, table, () => journal.push('all hold'), between, 1000);
     expect(held).toBe(6);
     const all = journal.indexOf('all hold');
-    expect(journal.slice(0, all).sort()).toEqual(['1 did hold', '1 hold', '2 did hold', '2 hold']);
+    expect(journal.slice(0, 4).sort()).toEqual(['1 did prepare', '1 prepare', '2 did prepare', '2 prepare']);
+    expect(journal.slice(4, all).sort()).toEqual(['1 did hold', '1 hold', '2 did hold', '2 hold']);
     expect(journal.slice(all + 1).sort()).toEqual(['1 did swap', '1 swap', '2 did swap', '2 swap']);
   });
 

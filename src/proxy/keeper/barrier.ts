@@ -3,7 +3,7 @@ import type { OrderOf } from './messages.ts';
 import type { Answer, Unnumbered } from './worker-handle.ts';
 
 /** What a switch says to a worker. */
-export type SwitchOrder = Unnumbered<OrderOf<'hold' | 'release' | 'swap'>>;
+export type SwitchOrder = Unnumbered<OrderOf<'prepare' | 'hold' | 'release' | 'swap'>>;
 
 /** What a switch needs of a worker that routes. */
 export interface Participant {
@@ -19,10 +19,20 @@ export interface SwitchResult {
 }
 
 const killedMs = 1000;
+/** More than a host of a table takes on a busy machine to be made ready. */
+const prepareMsPerHost = 0.5;
+
+/** How long a worker may take to make a table ready: the larger it is, the longer; nobody waits for it but the switch. */
+const prepareMsOf = ({ routes }: Table): number =>
+  routes.reduce(
+    (sum, { hosts = [], paths = [] }) => sum + (1 + hosts.length) * (1 + paths.length) * prepareMsPerHost,
+    0,
+  );
 
 /**
- * One switch over all workers to a table that is on disk already: all hold, all swap and release. When it resolves, no new
- * request is routed by the old table: a worker that does not answer within `answerMs` is killed, with what it held.
+ * One switch over all workers to a table that is on disk already: all make it ready, all hold, all swap and release. Requests wait
+ * from the hold on. When it resolves, no new request is routed by the old table: a worker that does not answer within `answerMs` (longer for
+ * a large table) is killed, with what it held.
  *
  * @param allHold runs when all hold, before anyone swaps, and must be quick: requests wait. If it throws, all release by the
  *   old table and the error is passed on
@@ -35,12 +45,15 @@ export async function switchTogether(
   between: () => Promise<void>,
   answerMs: number,
 ): Promise<SwitchResult> {
-  const began = performance.now();
   const killed = new Set<Participant>();
-  const ask = async (worker: Participant, order: SwitchOrder): Promise<Answer | null> => {
+  const ask = async (
+    worker: Participant,
+    order: SwitchOrder,
+    timeoutMs = answerMs,
+  ): Promise<Answer | null> => {
     if (killed.has(worker)) return null;
     try {
-      return await worker.order(order, answerMs);
+      return await worker.order(order, timeoutMs);
     } catch {
       // Gone, or stuck. One that is stuck could wake up and route by the old table: it must not live on.
       killed.add(worker);
@@ -49,9 +62,17 @@ export async function switchTogether(
       return null;
     }
   };
-  const askAll = async (order: SwitchOrder): Promise<Answer[]> =>
-    (await Promise.all(workers.map((worker) => ask(worker, order)))).filter((answer) => answer !== null);
+  const askAll = async (order: SwitchOrder, timeoutMs?: number): Promise<Answer[]> =>
+    (await Promise.all(workers.map((worker) => ask(worker, order, timeoutMs)))).filter(
+      (answer) => answer !== null,
+    );
 
+  const { version } = table;
+  await askAll(
+    { kind: 'prepare', table: { version, routes: [...table.routes] } },
+    answerMs + prepareMsOf(table),
+  );
+  const began = performance.now();
   await askAll({ kind: 'hold' });
   try {
     allHold();
@@ -60,10 +81,7 @@ export async function switchTogether(
     throw error;
   }
   const swap = async (): Promise<SwitchResult> => {
-    const released = await askAll({
-      kind: 'swap',
-      table: { version: table.version, routes: [...table.routes] },
-    });
+    const released = await askAll({ kind: 'swap', version });
     return { holdMs: performance.now() - began, held: released.reduce((sum, { held }) => sum + held, 0) };
   };
   const [result] = await Promise.all([swap(), between()]);

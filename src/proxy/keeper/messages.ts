@@ -27,10 +27,12 @@ export const Order = z.discriminatedUnion('kind', [
     share: z.object({ index: z.int().min(0), of: z.int().min(1) }),
     drainMs: z.number().min(0),
   }),
+  /** Makes a table ready, before anyone holds: the larger it is, the longer that takes. */
+  z.object({ kind: z.literal('prepare'), id, table: Table }),
   z.object({ kind: z.literal('hold'), id }),
-  /** Swaps, then releases: every other worker holds by now, so nothing can reach the old side any more. */
-  z.object({ kind: z.literal('swap'), id, table: Table }),
-  /** Releases by the table that was in force before. */
+  /** Swaps to the prepared table, then releases: every other worker holds by now, so nothing can reach the old side any more. */
+  z.object({ kind: z.literal('swap'), id, version: z.int().min(0) }),
+  /** Releases by the table that was in force before; one that was prepared is forgotten. */
   z.object({ kind: z.literal('release'), id }),
   /** Before a table that refers to it. */
   z.object({ kind: z.literal('provide'), id, provisions: Provisions }),

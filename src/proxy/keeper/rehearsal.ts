@@ -47,9 +47,9 @@ export function rehearseChange(): void {
 /** As `rehearseChange`, for workers that do not accept yet: orders and answers of a switch, with an empty table. */
 export async function rehearseSwitch(workers: readonly WorkerHandle[], answerMs: number): Promise<void> {
   for (let time = 0; time < times; time++) {
+    const table = { version: 0, routes: [] };
+    await Promise.all(workers.map((worker) => worker.order({ kind: 'prepare', table }, answerMs)));
     await Promise.all(workers.map((worker) => worker.order({ kind: 'hold' }, answerMs)));
-    await Promise.all(
-      workers.map((worker) => worker.order({ kind: 'swap', table: { version: 0, routes: [] } }, answerMs)),
-    );
+    await Promise.all(workers.map((worker) => worker.order({ kind: 'swap', version: 0 }, answerMs)));
   }
 }

@@ -22,6 +22,8 @@ const countersOf = (plane: DataPlane): WorkerCounters => Object.fromEntries(plan
 class WorkerProcess {
   private started: OrderOf<'start'> | undefined;
   private holding: Timer | undefined;
+  /** The table of the switch that is under way. */
+  private prepared: { readonly version: number; readonly swap: () => void } | null = null;
   private draining = false;
   private askedByNextKeeper = false;
 
@@ -62,7 +64,7 @@ class WorkerProcess {
       case 'start':
         this.started = order;
         this.plane.provide(order.provisions);
-        this.swap(order.table);
+        this.plane.swap(this.ownOf(order.table));
         this.plane.listen(order.listeners);
         letGoOfStartPages((line) => process.stderr.write(`worker ${process.pid}: ${line}\n`));
         return 0;
@@ -71,10 +73,14 @@ class WorkerProcess {
         clearTimeout(this.holding);
         this.holding = setTimeout(() => this.release(), longestHoldMs);
         return 0;
+      case 'prepare':
+        this.prepared = { version: order.table.version, swap: this.plane.prepare(this.ownOf(order.table)) };
+        return 0;
       case 'swap':
-        this.swap(order.table);
+        this.swap(order.version);
         return this.release();
       case 'release':
+        this.prepared = null;
         return this.release();
       case 'sicken':
         this.plane.sicken(order.instances);
@@ -91,14 +97,22 @@ class WorkerProcess {
   }
 
   /** Of what a mode allows to the whole proxy, a worker takes its share. */
-  private swap({ version, routes }: Table): void {
+  private ownOf({ version, routes }: Table): Table {
     const { index, of } = this.started?.share ?? { index: 0, of: 1 };
-    this.plane.swap({
+    return {
       version,
       routes: routes.map((route) =>
         route.mode === undefined ? route : { ...route, mode: shareOf(route.mode, index, of) },
       ),
-    });
+    };
+  }
+
+  private swap(version: number): void {
+    const { prepared } = this;
+    if (prepared?.version !== version)
+      throw new Error(`table ${version} was not prepared, but ${prepared?.version ?? 'none'}`);
+    this.prepared = null;
+    prepared.swap();
   }
 
   private release(): number {

@@ -128,6 +128,13 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       routing.install(routing.table);
       refer();
     },
+    prepare(table: Table): () => void {
+      const prepared = routing.prepare(table);
+      return () => {
+        routing.commit(prepared);
+        refer();
+      };
+    },
     swap(table: Table): void {
       routing.install(table);
       refer();

@@ -3,7 +3,8 @@ import { claimsOf } from '../../core/claim.ts';
 import { type Colour, other } from '../../core/colour.ts';
 import { Mode } from '../../core/mode.ts';
 import type { Route, RouteTls } from '../../core/traffic.ts';
-import type { Table } from '../data-plane.ts';
+import type { InstancePolicy } from '../../core/instance-policy.ts';
+import type { Provisions, Table } from '../data-plane.ts';
 import { ascii } from '../http1/octets.ts';
 import type { Recorder } from '../record/recorder.ts';
 import type { Recorders } from '../record/recorders.ts';
@@ -26,6 +27,32 @@ import { ServiceTally } from './tally.ts';
 
 const noLine = new Uint8Array(0);
 const openMode = Mode.parse({ mode: 'open' });
+
+/** What befalls a gate when a table comes into force. */
+interface GateChange {
+  readonly service: string;
+  readonly gate: Gate;
+  readonly mode: Mode;
+}
+interface PolicyChange {
+  readonly pool: InstancePool;
+  readonly policy: InstancePolicy;
+}
+
+/** A table that is ready to come into force, and what will change then. */
+export interface Prepared {
+  readonly table: Table;
+  /** What was in force when it was made. */
+  readonly base: Table;
+  readonly provisions: Provisions;
+  readonly tags: StickyTags;
+  readonly gates: readonly GateChange[];
+  readonly policies: readonly PolicyChange[];
+  readonly pools: Map<string, InstancePool>;
+  readonly entries: Map<string, Entry>;
+  readonly tls: ReadonlyMap<string, RouteTls>;
+  readonly sides: readonly Side[];
+}
 
 /** The table in force, made ready for look-up, with what outlives a table: tallies, and the pools of instances that stay. */
 export class Routing {
@@ -51,14 +78,23 @@ export class Routing {
 
   /** Makes `table` the one in force. Connections to instances that are not in it are closed when they get idle. */
   install(table: Table): void {
-    this.table = table;
+    this.commit(this.prepare(table));
+  }
+
+  /**
+   * Makes a table ready for look-up; requests go on by the one in force, and see nothing of it. A table may have many thousands of
+   * hosts: requests that are held must not wait for this.
+   */
+  prepare(table: Table): Prepared {
     const { stickyKeys } = this.plane.provisions;
-    if (!Bun.deepEquals(stickyKeys, this.tags.keys)) this.tags = new StickyTags(stickyKeys);
+    const tags = Bun.deepEquals(stickyKeys, this.tags.keys) ? this.tags : new StickyTags(stickyKeys);
+    const gates: GateChange[] = [];
+    const policies: PolicyChange[] = [];
     const pools = new Map<string, InstancePool>();
     const tls = new Map<string, RouteTls>();
     const manners = new Map<string, Manner>();
     const lists = new Map<string, Listed<Target>[]>();
-    const sides = this.sides.filter((side) => side.inFlight > 0);
+    const sides: Side[] = [];
     for (const route of table.routes) {
       const raw = route.protocol === 'tcp' && route.tls === undefined;
       const limits = limitsOf(this.plane.limits, route.limits);
@@ -67,12 +103,12 @@ export class Routing {
       if (tally === undefined) this.tallies.set(route.service, (tally = new ServiceTally()));
       const recorder = this.recorders.of(route, tally);
       const side = {
-        blue: this.sideOf(route, 'blue', tally, pools, limits, recorder),
-        green: this.sideOf(route, 'green', tally, pools, limits, recorder),
+        blue: this.sideOf(route, 'blue', tally, pools, policies, limits, recorder),
+        green: this.sideOf(route, 'green', tally, pools, policies, limits, recorder),
       };
       side.blue.pages = side.green.pages = this.pagesOf(route);
       sides.push(side.blue, side.green);
-      const gate = this.gateOf(route);
+      const gate = this.gateOf(route, gates);
       const lines = route.tls === undefined ? null : strictTransport(route.tls.hstsSeconds);
       const listen = formatAddress(route.listen);
       const preview = route.preview === null ? null : formatAddress(route.preview);
@@ -100,7 +136,7 @@ export class Routing {
           let target = targets.get(key);
           if (target === undefined) {
             const colour = preview ? other(route.live) : route.live;
-            const steering = steeringOf(route, side, preview ? colour : null, this.tags);
+            const steering = steeringOf(route, side, preview ? colour : null, tags);
             const line = cut === '' ? noLine : ascii(`X-Forwarded-Prefix: ${cut}\r\n`);
             targets.set(
               key,
@@ -116,16 +152,40 @@ export class Routing {
         ([address, listed]) => [address, new Entry(listed, manners.get(address) ?? plain)] as const,
       ),
     );
+    return {
+      table,
+      base: this.table,
+      provisions: this.plane.provisions,
+      tags,
+      gates,
+      policies,
+      pools,
+      entries,
+      tls,
+      sides,
+    };
+  }
+
+  /** Puts a prepared table in force. One that was prepared beside another table, or other keys and pages, than those in force is made again. */
+  commit(prepared: Prepared): void {
+    if (prepared.base !== this.table || prepared.provisions !== this.plane.provisions)
+      return this.install(prepared.table);
+    const { table, tags, gates, policies, pools, entries, tls, sides } = prepared;
+    this.table = table;
+    this.tags = tags;
+    for (const { gate, mode } of gates) gate.become(mode);
+    for (const { service, gate } of gates) this.gates.set(service, gate);
+    for (const { pool, policy } of policies) pool.policy = policy;
     for (const [key, pool] of this.pools) if (pools.get(key) !== pool) pool.retire();
     // What a service that was removed holds is answered; nobody would let it go any more.
-    for (const [service, gate] of this.gates)
-      if (!table.routes.some((route) => route.service === service)) gate.become(openMode);
-    this.dialers.keepOnly(new Set(table.routes.map(({ service }) => service)));
+    const services = new Set(table.routes.map(({ service }) => service));
+    for (const [service, gate] of this.gates) if (!services.has(service)) gate.become(openMode);
+    this.dialers.keepOnly(services);
     this.pools = pools;
     this.entries = entries;
     this.tags.sift();
     this.tls = tls;
-    this.sides = sides;
+    this.sides = [...this.sides.filter((side) => side.inFlight > 0), ...sides];
     this.recorders.settle(table.routes);
   }
 
@@ -134,6 +194,7 @@ export class Routing {
     colour: Colour,
     tally: ServiceTally,
     pools: Map<string, InstancePool>,
+    policies: PolicyChange[],
     limits: Limits,
     recorder: ((colour: Colour) => Recorder) | null,
   ): Side {
@@ -148,8 +209,8 @@ export class Routing {
         fresh.push((pool = new InstancePool(this.plane, address, dialer)));
         pool.key = key;
         pool.number = hashOfText(formatAddress(address));
-      }
-      pool.policy = policy;
+        pool.policy = policy;
+      } else policies.push({ pool, policy });
       pools.set(key, pool);
       return pool;
     });
@@ -186,16 +247,13 @@ export class Routing {
   }
 
   /** Null for a service that is open: nothing stands before it, also while the last of those that were held leave. */
-  private gateOf({ service, mode }: Route): Gate | null {
+  private gateOf({ service, mode = openMode }: Route, changes: GateChange[]): Gate | null {
+    const open = mode.mode === 'open';
     let gate = this.gates.get(service);
-    if (mode === undefined || mode.mode === 'open') {
-      if (gate === undefined) return null;
-      gate.become(mode ?? openMode);
-      return null;
-    }
-    if (gate === undefined) this.gates.set(service, (gate = new Gate(mode)));
-    else gate.become(mode);
-    return gate;
+    if (gate === undefined && open) return null;
+    gate ??= new Gate(mode);
+    changes.push({ service, gate, mode });
+    return open ? null : gate;
   }
 
   /** Requests of a service that its mode holds. */

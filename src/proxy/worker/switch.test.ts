@@ -1,3 +1,5 @@
+import { Mode } from '../../core/mode.ts';
+import type { Route } from '../../core/traffic.ts';
 import { describe, expect, test } from 'bun:test';
 import { answering, get, ok, post, Rig, type Wire } from './rig.fixture.ts';
 
@@ -23,6 +25,28 @@ describe('a table', () => {
     rig.route({ blue: [blue], green: [green], live: 'green', epoch: 2 });
     expect((await client.send(get()).response()).body).toBe('green /');
     expect((await preview.send(get()).response()).body).toBe('blue /');
+  });
+  test('that was made ready changes nothing until it is swapped to, and then is in force as a whole', async () => {
+    await using rig = await Rig.start();
+    const [blue, green] = [rig.origin(named('blue')).address, rig.origin(named('green')).address];
+    rig.route({ blue: [blue] });
+    const client = await rig.connect();
+    const route = (mode: 'open' | 'closed', epoch: number): Route => ({
+      ...{ service: 'shop', epoch, live: 'green', listen: rig.address, preview: null, previewHost: null },
+      blue: { release: 1, instances: [blue] },
+      green: { release: 2, instances: [green] },
+      mode: Mode.parse({ mode }),
+    });
+    const swap = rig.plane.prepare({ version: 7, routes: [route('open', 7)] });
+    const never = rig.plane.prepare({ version: 8, routes: [route('closed', 8)] });
+    expect((await client.send(get()).response()).body).toBe('blue /');
+    swap();
+    expect((await client.send(get()).response()).body).toBe('green /');
+    // It was made beside a table that is in force no more.
+    never();
+    expect((await client.send(get()).response()).status).toBe(503);
+    rig.plane.swap({ version: 9, routes: [route('open', 9)] });
+    expect((await (await rig.connect()).send(get()).response()).body).toBe('green /');
   });
   test('that replaces another moves the next request of a connection, and not the one that has begun', async () => {
     const gate = Promise.withResolvers<void>();
