@@ -33,3 +33,18 @@ test('a page is for all others', () => {
   expect(prefersJson(head())).toBe(false);
   expect(prefersJson(head('X-Accept: application/json'))).toBe(false);
 });
+
+test('what takes long to write does not take long to read', () => {
+  const long = 30_000;
+  const started = performance.now();
+  for (const accept of [
+    `application/json;q=${' '.repeat(long)}x`,
+    `application/json;${' '.repeat(long)}q${' '.repeat(long)}=1x`,
+    `application/${'+json'.repeat(long / 5)}x`,
+    'a/b;q=1,'.repeat(long / 8),
+    `text/html${' '.repeat(long)}`,
+  ])
+    expect(prefersJson(head(`Accept: ${accept}`))).toBe(false);
+  // Backtracking would take seconds for each.
+  expect(performance.now() - started).toBeLessThan(1000);
+});

@@ -1,8 +1,10 @@
 /** How much a range of `Accept` wants what it names (RFC 9110 §12.4.2): 0 to 1; malformed counts as not at all. */
 function weightOf(parameters: readonly string[]): number {
   for (const parameter of parameters) {
-    const [, weight] = /^\s*q\s*=\s*(.*?)\s*$/i.exec(parameter) ?? [];
-    if (weight !== undefined) return /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(weight) ? Number(weight) : 0;
+    const at = parameter.indexOf('=');
+    if (at === -1 || parameter.slice(0, at).trim().toLowerCase() !== 'q') continue;
+    const weight = parameter.slice(at + 1).trim();
+    return /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(weight) ? Number(weight) : 0;
   }
   return 1;
 }

@@ -1,5 +1,6 @@
 import type { Mode } from '../../core/mode.ts';
-import { type Page, pageTypes } from '../../core/page.ts';
+import { fillPage, type Page, pageTypes } from '../../core/page.ts';
+import { type Pages, renderAnswer, requestIdIn } from './pages.ts';
 
 const asText = 'The service is closed for maintenance. Try again in a while.\n';
 const asPage =
@@ -18,10 +19,15 @@ function shown(page: Page, accept: string | undefined): boolean {
   );
 }
 
-/** The whole 503 of a service that is not open; the connection ends with it. */
-export function awayAnswer(mode: Mode, head: Uint8Array, toHead: boolean): Uint8Array {
+/**
+ * The whole 503 of a service that is not open; the connection ends with it. A page of its own for 503 stands where the mode names none.
+ */
+export function awayAnswer(mode: Mode, head: Uint8Array, toHead: boolean, pages: Pages | null): Uint8Array {
   const closed = mode.mode === 'closed';
-  const accept = /\naccept:([^\r\n]*)/i.exec(Buffer.from(head).toString('latin1'))?.[1]?.toLowerCase();
+  const lines = `Retry-After: ${mode.retryAfterS}\r\n`;
+  if (pages?.has(503) === true && !(closed && mode.page)) return pages.answer(503, true, head, null, lines);
+  const asked = Buffer.from(head).toString('latin1');
+  const accept = /\naccept:([^\r\n]*)/i.exec(asked)?.[1]?.toLowerCase();
   const page: Page = mode.page ?? { type: 'html', text: asPage };
   const answer: Page =
     closed && shown(page, accept)
@@ -30,16 +36,12 @@ export function awayAnswer(mode: Mode, head: Uint8Array, toHead: boolean): Uint8
           type: 'text',
           text: closed ? asText : 'The service does not take this request now. Try again in a while.\n',
         };
-  const body = Buffer.from(answer.text, 'utf8');
-  const lines = [
-    'HTTP/1.1 503 Service Unavailable',
-    `Content-Type: ${pageTypes[answer.type]}`,
-    `Content-Length: ${body.length}`,
-    `Retry-After: ${mode.retryAfterS}`,
-    'Cache-Control: no-store',
-    'Connection: close',
-    '',
-    '',
-  ].join('\r\n');
-  return toHead ? Buffer.from(lines, 'latin1') : Buffer.concat([Buffer.from(lines, 'latin1'), body]);
+  return renderAnswer({
+    status: 503,
+    close: true,
+    toHead,
+    type: pageTypes[answer.type],
+    text: fillPage(answer, 503, requestIdIn(asked)),
+    lines,
+  });
 }

@@ -52,7 +52,7 @@ export class Gate {
     if (holds && this.waiting < mode.queue) client.holdUntil(now + mode.waitMs, this.held);
     else
       client.turnAway(
-        awayAnswer(mode, bytes.subarray(head.start, head.end), head.method === Method.head),
+        awayAnswer(mode, bytes.subarray(head.start, head.end), head.method === Method.head, client.pages),
         holds ? 'too many requests are held' : 'the service is not open',
       );
     return true;
@@ -63,7 +63,7 @@ export class Gate {
     const text = Buffer.from(client.waitingBytes).toString('latin1').trimStart();
     const head = text.slice(0, text.search(/\r?\n\r?\n/));
     client.turnAway(
-      awayAnswer(this.mode, Buffer.from(head, 'latin1'), head.startsWith('HEAD ')),
+      awayAnswer(this.mode, Buffer.from(head, 'latin1'), head.startsWith('HEAD '), client.pages),
       'held for too long',
     );
   }

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { Mode } from '../../core/mode.ts';
 import type { Page } from '../../core/page.ts';
 import { answering, get, ok, post, Rig } from './rig.fixture.ts';
 
@@ -42,7 +43,15 @@ test('a page is sent where the proxy has to answer, by status or class, and the 
 test('an id that could break out of the page is not taken from the client: the one that was made stands there', async () => {
   await using rig = await paged({ 503: html('{requestId}') });
   const wire = await rig.connect();
-  for (const hostile of ['<script>alert(1)</script>', '"><b>', "'", 'a b', 'x'.repeat(129), '']) {
+  for (const hostile of [
+    `a${' '.repeat(20_000)}b`,
+    '<script>alert(1)</script>',
+    '"><b>',
+    "'",
+    'a b',
+    'x'.repeat(129),
+    '',
+  ]) {
     const { body } = await wire.send(get('/', `X-Request-Id: ${hostile}`)).response();
     expect(body).toMatch(/^[0-9a-f]{32}$/);
   }
@@ -130,4 +139,32 @@ test('services that share an address have their own pages each, and a host that 
   expect(await of('c.example')).toBe('502 Bad Gateway\n');
   expect(await of('a.example')).toBe('of a');
   expect(await of('d.example')).toBe('421 Misdirected Request\n');
+});
+
+test('a service that is not open answers with its page for 503, if its mode has none', async () => {
+  const pages = { 503: html('away {status} {requestId}') };
+  await using rig = await paged(pages, answering(ok('x')));
+  const blue = [rig.origins[0]!.address];
+  const set = (epoch: number, mode: object): void =>
+    rig.route({ blue, epoch, errorPages: { 503: '503' }, mode: Mode.parse(mode) });
+  const asked = get('/', 'Accept: text/html', 'X-Request-Id: r1');
+  for (const [epoch, mode, expected] of [
+    [2, { mode: 'closed', retryAfterS: 7 }, 'away 503 r1'],
+    [3, { mode: 'closed', retryAfterS: 7, page: html('closed {status} {requestId}') }, 'closed 503 r1'],
+    [4, { mode: 'held', queue: 0, retryAfterS: 7 }, 'away 503 r1'],
+  ] as const) {
+    set(epoch, mode);
+    const { head, body } = await (await rig.connect()).send(asked).response();
+    expect([body, /\r\nRetry-After: 7\r\n/.test(head), /\r\nConnection: close\r\n/.test(head)]).toEqual([
+      expected,
+      true,
+      true,
+    ]);
+  }
+  set(5, { mode: 'held', waitMs: 20 });
+  const { body } = await (await rig.connect()).send(asked).response();
+  expect(body).toBe('away 503 r1');
+  set(6, { mode: 'read-only', writes: 'refuse' });
+  const refused = await (await rig.connect()).send(post('abc', 'Accept: application/json')).response();
+  expect([refused.status, JSON.parse(refused.body)]).toMatchObject([503, { status: 503 }]);
 });

@@ -13,24 +13,27 @@ export interface OwnAnswer {
   readonly toHead: boolean;
   readonly type: string;
   readonly text: string;
+  /** More lines of the head, each with its line end. */
+  readonly lines?: string;
 }
 
 /** The bytes of an answer that no cache keeps. */
-export function renderAnswer({ status, close, toHead, type, text }: OwnAnswer): Uint8Array {
+export function renderAnswer({ status, close, toHead, type, text, lines = '' }: OwnAnswer): Uint8Array {
   const body = Buffer.from(text, 'utf8');
   const head = Buffer.from(
     `HTTP/1.1 ${status} ${reasonOf(status)}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n` +
-      `Cache-Control: no-store\r\n${close ? 'Connection: close\r\n' : ''}\r\n`,
+      `${lines}Cache-Control: no-store\r\n${close ? 'Connection: close\r\n' : ''}\r\n`,
     'latin1',
   );
   return toHead ? head : Buffer.concat([head, body]);
 }
 
 /** The id that the client gave its request, if it is one that is passed on; null if there is none. */
-function requestIdIn(head: string): string | null {
-  for (const [, value = ''] of head.matchAll(/\nx-request-id:[ \t]*([^\r\n]*?)[ \t]*\r/gi)) {
-    const bytes = ascii(value);
-    if (isRequestId(bytes, 0, bytes.length)) return value;
+export function requestIdIn(head: string): string | null {
+  for (const [, value = ''] of head.matchAll(/\nx-request-id:([^\r\n]*)/gi)) {
+    const id = value.trim();
+    const bytes = ascii(id);
+    if (isRequestId(bytes, 0, bytes.length)) return id;
   }
   return null;
 }
@@ -40,13 +43,25 @@ export class Pages {
   /** @param pages by status or class of them */
   constructor(private readonly pages: Readonly<Record<string, Page>>) {}
 
+  /** Whether there is a page for this status. */
+  has(status: number): boolean {
+    return pageFor(this.pages, status) !== undefined;
+  }
+
   /**
    * The whole answer.
    *
    * @param asked the head of the request; null if it could not be read
    * @param madeId the id that the proxy made for the request; null if it makes none
+   * @param lines more of the head, each with its line end
    */
-  answer(status: number, close: boolean, asked: Uint8Array | null, madeId: string | null): Uint8Array {
+  answer(
+    status: number,
+    close: boolean,
+    asked: Uint8Array | null,
+    madeId: string | null,
+    lines = '',
+  ): Uint8Array {
     const head = asked === null ? '' : Buffer.from(asked).toString('latin1');
     const toHead = head.startsWith('HEAD ');
     const requestId = requestIdIn(head) ?? madeId;
@@ -64,6 +79,7 @@ export class Pages {
         toHead,
         type: 'application/problem+json',
         text: JSON.stringify(problem),
+        lines,
       });
     }
     return renderAnswer({
@@ -72,6 +88,7 @@ export class Pages {
       toHead,
       type: page === undefined ? pageTypes.text : pageTypes[page.type],
       text: page === undefined ? `${status} ${reasonOf(status)}\n` : fillPage(page, status, requestId),
+      lines,
     });
   }
 }
