@@ -1,6 +1,7 @@
 import type { Address } from '../../core/address.ts';
 import type { Colour } from '../../core/colour.ts';
 import type { FailureCause } from '../../core/traffic.ts';
+import { HeadText } from './request-words.ts';
 
 /** How a request ended that did not get one whole response: a failure of ours, the client's leaving, or our refusal. */
 export type AccountCause = FailureCause | 'client-closed' | 'refused';
@@ -12,6 +13,8 @@ export interface AccountPlace {
   readonly environment: Colour | null;
   readonly release: number | null;
   readonly mode: string;
+  /** How instances are spoken to. */
+  readonly upstream: { readonly tls: boolean; readonly h2: boolean };
 }
 
 /** Who asks: what is known of the connection. */
@@ -20,6 +23,8 @@ export interface AccountClient {
   readonly address: string;
   /** Such as `TLSv1.3`; null: plain. */
   readonly tls: string | null;
+  /** It came as a stream of HTTP/2; its head is in the words of HTTP/1.1. */
+  readonly multiplexed: boolean;
 }
 
 /** Identifiers of a sampled request (W3C Trace Context), in hexadecimal. */
@@ -64,6 +69,7 @@ export class Account {
   /** When it was last sent to an instance, since its start. */
   askedMs = -1;
   private over = false;
+  private read: HeadText | null = null;
 
   constructor(
     private readonly keeper: AccountKeeper,
@@ -83,6 +89,11 @@ export class Account {
     readonly chosen: boolean,
     private readonly wantsResponse: boolean,
   ) {}
+
+  /** The head as text to look things up in. */
+  get text(): HeadText {
+    return (this.read ??= new HeadText(this.head));
+  }
 
   /** It goes to this instance, over a connection that is there or has to be made. */
   asked(instance: Address, now: number): void {

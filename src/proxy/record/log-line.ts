@@ -13,6 +13,10 @@ interface Told {
   readonly most: number;
 }
 
+/** Such as `HTTP/1.1`; null if it did not come to that. */
+const protocolOf = ({ client }: Account, { version }: RequestWords): string | null =>
+  client.multiplexed ? 'HTTP/2.0' : version === null ? null : `HTTP/${version}`;
+
 const ms = (value: number): string => (value < 0 ? 'null' : String(Math.round(value * 1000) / 1000));
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
@@ -28,6 +32,8 @@ export class LogLine {
   private readonly redactQuery: ReadonlySet<string>;
   private readonly redactHeaders: ReadonlySet<string>;
   private readonly tellsQuery: boolean;
+  private lastTime = -1;
+  private lastTimeText = '';
 
   constructor(
     private readonly log: RouteAccessLog,
@@ -39,8 +45,17 @@ export class LogLine {
     this.tellsQuery = log.format !== 'json' || log.fields.includes('query');
   }
 
+  /** Many requests end within one millisecond. */
+  private timeText(time: number): string {
+    if (time !== this.lastTime) {
+      this.lastTime = time;
+      this.lastTimeText = `"${new Date(time).toISOString()}"`;
+    }
+    return this.lastTimeText;
+  }
+
   of(account: Account): string {
-    const head = new HeadText(account.head);
+    const head = account.text;
     const words = head.words();
     let line = '';
     // One that is too long is made again with less of each text; thirty names of headers and no text always fit.
@@ -70,7 +85,7 @@ export class LogLine {
     const { place } = account;
     switch (field) {
       case 'time':
-        return `"${new Date(account.time).toISOString()}"`;
+        return this.timeText(account.time);
       case 'service':
         return text(place.service);
       case 'environment':
@@ -90,7 +105,7 @@ export class LogLine {
       case 'query':
         return text(words.query && redactedQuery(words.query, this.redactQuery));
       case 'protocol':
-        return words.version === null ? 'null' : `"HTTP/${words.version}"`;
+        return text(protocolOf(account, words));
       case 'tls':
         return text(account.client.tls);
       case 'status':
@@ -161,12 +176,11 @@ export class LogLine {
   private web({ account, head, words, most }: Told): string {
     const quoted = (value: string | null): string => (value === null ? '-' : quotedText(cut(value, most)));
     const query = words.query === null ? '' : `?${redactedQuery(words.query, this.redactQuery)}`;
+    const protocol = protocolOf(account, words);
     const request =
       words.method === null
         ? '-'
-        : quoted(
-            `${words.method} ${words.path ?? ''}${query}${words.version === null ? '' : ` HTTP/${words.version}`}`,
-          );
+        : quoted(`${words.method} ${words.path ?? ''}${query}${protocol === null ? '' : ` ${protocol}`}`);
     const status =
       account.status !== 0 ? String(account.status) : account.cause === 'client-closed' ? '499' : '-';
     const line = `${account.client.address} - - [${webServerTime(account.time)}] "${request}" ${status} ${account.bytesOut}`;

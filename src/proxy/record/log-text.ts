@@ -10,12 +10,15 @@ export const cut = (text: string, most: number): string =>
 
 const unicode = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
+const plain = /^[ !#-[\]-~]*$/;
+
 /** As a JSON string, in which nothing is left that is not shown as itself. */
-export const jsonText = (text: string): string => JSON.stringify(text).replaceAll(unseemly, unicode);
+export const jsonText = (text: string): string =>
+  plain.test(text) ? `"${text}"` : JSON.stringify(text).replaceAll(unseemly, unicode);
 
 /** As it stands between quotes in the formats of web servers: visible ASCII as it is, but for quotes and backslashes; of all else each byte as \xHH. */
 export function quotedText(text: string): string {
-  if (/^[ !#-[\]-~]*$/.test(text)) return text;
+  if (plain.test(text)) return text;
   let quoted = '';
   for (const octet of Buffer.from(text, 'utf8'))
     quoted +=

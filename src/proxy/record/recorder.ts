@@ -11,7 +11,6 @@ import {
 } from './account.ts';
 import type { LogFile } from './log-file.ts';
 import type { LogLine } from './log-line.ts';
-import { HeadText } from './request-words.ts';
 import type { SpanExporter } from './span-exporter.ts';
 
 /** No more of a head is kept for a line; a head may be as long as `router.limits.head`. */
@@ -118,7 +117,7 @@ export class Recorder implements AccountKeeper {
 
   /** Its ids by what came with it; those that are made for it are told by the exchange. */
   private identify(account: Account): void {
-    const head = new HeadText(account.head);
+    const head = account.text;
     const id = head.field('x-request-id');
     if (id !== null && isRequestId(Buffer.from(id), 0, id.length)) account.requestId = id;
     const named = /(?:^|,)[ \t]*traceparent[ \t]*(?:,|$)/i.test(head.field('connection') ?? '');

@@ -40,6 +40,10 @@ export class Recorders {
           service: route.service,
           environment: colour,
           release: route[colour].release,
+          upstream: {
+            tls: (route[colour].upstream?.tls ?? null) !== null,
+            h2: route[colour].upstream?.protocol === 'h2',
+          },
           mode: colour === route.live ? (route.mode?.mode ?? 'open') : 'open',
         },
         tally.told,

@@ -56,11 +56,14 @@ export class HeadText {
   field(name: string): string | null {
     const { text } = this;
     let found: string | null = null;
+    const initial = name.charCodeAt(0);
     for (let end = text.indexOf('\n'); end !== -1;) {
       const from = end + 1;
       end = text.indexOf('\n', from);
       const colon = from + name.length;
       if (text.charCodeAt(colon) !== 58) continue;
+      const first = text.charCodeAt(from);
+      if (first !== initial && (first | 32) !== initial) continue;
       if (text.slice(from, colon).toLowerCase() !== name) continue;
       const value = decoded(text.slice(colon + 1, end === -1 ? text.length : end).trim());
       found = found === null ? value : `${found}, ${value}`;

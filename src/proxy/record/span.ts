@@ -1,5 +1,4 @@
 import type { Account, SpanIds } from './account.ts';
-import { HeadText } from './request-words.ts';
 
 /** A value of an attribute in OTLP's JSON (opentelemetry-proto, common.proto): 64-bit integers are text. */
 type Value = { readonly stringValue: string } | { readonly intValue: string };
@@ -50,7 +49,7 @@ function hostAndPort(host: string | null): { host: string | null; port: number |
  * attributes by the semantic conventions for HTTP (stable since 1.23). The query is not told: tokens travel in it.
  */
 export function spansOf(account: Account, ids: SpanIds): Span[] {
-  const words = new HeadText(account.head);
+  const words = account.text;
   const { method, path, version, host } = words.words();
   const { time, durationMs, askedMs, instance, client, place, status } = account;
   const known = method !== null && knownMethods.includes(method);
@@ -60,7 +59,7 @@ export function spansOf(account: Account, ids: SpanIds): Span[] {
     'http.request.method': known ? method : '_OTHER',
     'http.request.method_original': known ? null : method,
     'http.response.status_code': status === 0 ? null : status,
-    'network.protocol.version': version,
+    'network.protocol.version': client.multiplexed ? '2' : version,
   };
   const wrong = account.cause ?? (status >= 500 ? String(status) : null);
   const asked = hostAndPort(host);
@@ -105,9 +104,9 @@ export function spansOf(account: Account, ids: SpanIds): Span[] {
     startTimeUnixNano: nanos(time + askedMs),
     attributes: attributes({
       ...shared,
-      'network.protocol.version': '1.1',
+      'network.protocol.version': place.upstream.h2 ? '2' : '1.1',
       'error.type': bad,
-      'url.full': `http://${instance.host.includes(':') ? `[${instance.host}]` : instance.host}:${instance.port}${path ?? ''}`,
+      'url.full': `${place.upstream.tls ? 'https' : 'http'}://${instance.host.includes(':') ? `[${instance.host}]` : instance.host}:${instance.port}${path ?? ''}`,
       'server.address': instance.host,
       'server.port': instance.port,
       'http.request.resend_count': account.attempts > 1 ? account.attempts - 1 : null,

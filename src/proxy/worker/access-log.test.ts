@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AccessLog, accessLogFields, routeAccessLog, type RouteAccessLog } from '../../core/access-log.ts';
+import { Http2Wire, request as http2Request } from './http2-wire.fixture.ts';
 import { answering, get, ok, Origin, post, Rig } from './rig.fixture.ts';
 
 const Line = z.strictObject({
@@ -276,6 +277,26 @@ test('a WebSocket has its line at its end, with all bytes of both directions', a
       bytesOut: upgraded.length + 4,
     },
   ]);
+});
+
+test('a request over HTTP/2 is told of as one', async () => {
+  await using rig = await Rig.start();
+  const origin = rig.origin(answering(ok('tea')));
+  rig.route({ blue: [origin.address], accessLog: logTo() });
+  const wire = await Http2Wire.open(rig);
+  wire.ask(1, http2Request('/h2?x=1', ['user-agent', 'kettle']));
+  expect((await wire.response(1)).status).toBe('200');
+  const [line] = await told(rig, 1);
+  expect(line).toMatchObject({
+    protocol: 'HTTP/2.0',
+    method: 'GET',
+    path: '/h2',
+    status: 200,
+    cause: null,
+    environment: 'blue',
+    userAgent: 'kettle',
+  });
+  expect(line!.host).not.toBeNull();
 });
 
 test('a connection of a service that is switched as TCP has a line, without a request', async () => {

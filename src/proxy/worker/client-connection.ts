@@ -105,6 +105,8 @@ export class ClientConnection {
   /** Made when something is told of its requests. */
   private teller: AccountClient | null = null;
   private shut = false;
+  /** It is a stream of HTTP/2, whose request was put into the words of HTTP/1.1. */
+  multiplexed = false;
   /** No request is read from it: it goes to an instance as it is. */
   private raw = false;
   private idleSince: number;
@@ -187,7 +189,11 @@ export class ClientConnection {
   private get accountClient(): AccountClient {
     const { address } = this;
     if (this.teller?.address === address) return this.teller;
-    return (this.teller = { address, tls: this.point.secure ? tlsVersionOf(this.socket) : null });
+    return (this.teller = {
+      address,
+      tls: this.point.secure ? tlsVersionOf(this.socket) : null,
+      multiplexed: this.multiplexed,
+    });
   }
   /** Tells of a request that goes to no instance. */
   private account(

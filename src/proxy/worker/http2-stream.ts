@@ -77,6 +77,7 @@ export class Http2Stream implements ClientSocket {
   ) {
     this.window = new SendWindow(initialWindow);
     this.client = new ClientConnection(plane, point, this);
+    this.client.multiplexed = true;
   }
 
   // What the connection above hears of the client.
