@@ -2,7 +2,7 @@ import { formatDuration } from '../core/duration.ts';
 import { disappointment } from '../core/expectation.ts';
 import { parseJsonPath, valueAt } from '../core/json-path.ts';
 import type { Check, Health } from '../core/spec.ts';
-import { bodyLimitBytes, type ResponseReader } from './http-response.ts';
+import { bodyLimitBytes } from './http-response.ts';
 import { statusMatches } from './status.ts';
 
 type Asked = NonNullable<Health['http']>;
@@ -34,7 +34,7 @@ export function headFlaw(
 /** What of the body is not as expected, or came too late; null if all is well. `whole`: it was not too long to be read. */
 export function bodyFlaw(
   { contains, json = {}, within }: HttpProbe,
-  { body }: ResponseReader,
+  { body }: { readonly body: Buffer },
   whole: boolean,
   ms: number,
 ): string | null {

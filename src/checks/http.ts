@@ -2,19 +2,24 @@ import { formatAddress, type Address } from '../core/address.ts';
 import { formatDuration } from '../core/duration.ts';
 import type { CheckResult, CheckTarget } from '../ports/check.ts';
 import type { Clock } from '../ports/clock.ts';
-import { converse, describeFailure } from './connection.ts';
+import { type Conversation, converse, describeFailure } from './connection.ts';
+import { askHttp2 } from './http2.ts';
 import { bodyFlaw, headFlaw, wantsBody, type HttpProbe } from './http-answer.ts';
 import { ResponseReader, type ResponseState } from './http-response.ts';
 import { secureOptions } from './secure.ts';
 
-/** The request, one on its own connection. What a path may not hold (a space, a line break) is percent-encoded (RFC 3986 §2.1). */
-export function renderRequest({ method, path, headers }: HttpProbe, address: Address): string {
-  const target = path.replace(/[^\x21-\x7e]+/g, (text) =>
+/** What a path may not hold (a space, a line break) is percent-encoded (RFC 3986 §2.1). */
+const targetOf = (path: string): string =>
+  path.replace(/[^\x21-\x7e]+/g, (text) =>
     Array.from(
       new TextEncoder().encode(text),
       (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
     ).join(''),
   );
+
+/** The request, one on its own connection. */
+export function renderRequest({ method, path, headers }: HttpProbe, address: Address): string {
+  const target = targetOf(path);
   const own: Record<string, string> = {
     Host: formatAddress(address),
     'User-Agent': 'cutover-check',
@@ -54,6 +59,54 @@ function judge(
   return { ...answered, flaw: bodyFlaw(probe, reader, phase !== 'over-limit', ms) };
 }
 
+/** `passed`: since the question was begun, in milliseconds. */
+function inHttp1(
+  probe: HttpProbe,
+  address: Address,
+  reader: ResponseReader,
+  passed: () => number,
+): Conversation<Answer> {
+  return {
+    connected: (socket) => {
+      socket.write(renderRequest(probe, address));
+    },
+    data: (chunk, finish) => {
+      const answer = judge(probe, reader, reader.push(chunk), passed());
+      if (answer) finish(answer);
+    },
+    end: (finish) => {
+      const answer = judge(probe, reader, reader.end(), passed());
+      if (answer) finish(answer);
+    },
+  };
+}
+
+function inHttp2(
+  probe: HttpProbe,
+  address: Address,
+  secure: boolean,
+  passed: () => number,
+): Conversation<Answer> {
+  const { method, path, headers } = probe;
+  const question = { method, path: targetOf(path), authority: formatAddress(address), secure, headers };
+  return {
+    connected: (socket, finish) =>
+      askHttp2(socket, question, {
+        head: (status, fields) => {
+          const flaw = headFlaw(probe, status, fields, passed());
+          const enough = flaw !== null || !wantsBody(probe);
+          if (enough) finish({ kind: 'answered', status, flaw });
+          return !enough;
+        },
+        body: (status, body, whole) =>
+          finish({ kind: 'answered', status, flaw: bodyFlaw(probe, { body }, whole, passed()) }),
+        failed: (why) => finish({ kind: 'invalid', why: `no HTTP/2: ${why}` }),
+      }),
+    data: () => undefined,
+    end: () => undefined,
+  };
+}
+
 /**
  * One request to the target, whose answer must be as the probe says; of a body the first MiB is looked at.
  * Redirects are not followed; the proxies of the environment are not asked.
@@ -69,26 +122,12 @@ export async function httpCheck(
   const reader = new ResponseReader(probe.method === 'HEAD');
   const secure = await secureOptions(upstream, address);
   if (typeof secure === 'string') return { ok: false, detail: secure, ms: clock.monotonic() - began };
-  const result = await converse<Answer>(
-    clock,
-    address,
-    timeoutMs,
-    signal,
-    {
-      connected: (socket) => {
-        socket.write(renderRequest(probe, address));
-      },
-      data: (chunk, finish) => {
-        const answer = judge(probe, reader, reader.push(chunk), clock.monotonic() - began);
-        if (answer) finish(answer);
-      },
-      end: (finish) => {
-        const answer = judge(probe, reader, reader.end(), clock.monotonic() - began);
-        if (answer) finish(answer);
-      },
-    },
-    secure,
-  );
+  const passed = (): number => clock.monotonic() - began;
+  const conversation =
+    upstream?.protocol === 'h2'
+      ? inHttp2(probe, address, secure !== null, passed)
+      : inHttp1(probe, address, reader, passed);
+  const result = await converse<Answer>(clock, address, timeoutMs, signal, conversation, secure);
   const ms = clock.monotonic() - began;
   const says = (ok: boolean, text: string): CheckResult => ({
     ok,

@@ -76,3 +76,50 @@ test.each([
   if (!('ca' in tls && tls.ca === 'absent'))
     expect((await check({ tcp: true }, { ...more, verify: false })).ok).toBeTrue();
 });
+
+test('checks speak HTTP/2 to instances that are spoken to so', async () => {
+  const program = `
+    const http2 = require('node:http2');
+    const server = http2.createServer();
+    server.on('stream', (stream, { ':path': path, ':authority': authority, 'x-check': check }) => {
+      stream.respond({ ':status': path === '/bad' ? 503 : 200 });
+      stream.end(path + ' ' + authority + ' ' + check + (path === '/long' ? 'x'.repeat(2000000) : ''));
+    });
+    server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+  `;
+  const child = Bun.spawn([process.execPath, '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    let port = 0;
+    for await (const line of child.stdout) {
+      port = Number(new TextDecoder().decode(line));
+      break;
+    }
+    const ask = (what: Record<string, unknown>, at = port, timeoutMs = 2000) =>
+      checker.run(
+        Check.parse(what),
+        {
+          address: { host: '127.0.0.1', port: at },
+          variables: {},
+          directory: tmpdir(),
+          upstream: { protocol: 'h2', tls: null },
+        },
+        timeoutMs,
+      );
+    const headers = { 'X-Check': 'yes', Host: 'shop.example' };
+    expect(await ask({ http: { path: '/a b', contains: '/a%20b shop.example yes', headers } })).toMatchObject(
+      {
+        ok: true,
+      },
+    );
+    expect((await ask({ http: { path: '/bad' } })).detail).toContain('expected status 2xx, found 503');
+    expect((await ask({ http: { path: '/long', contains: 'never' } })).detail).toContain('bytes without it');
+    expect((await ask({ http: { path: '/', method: 'HEAD' } })).ok).toBeTrue();
+    expect((await ask({ tcp: true })).ok).toBeTrue();
+    const old = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response('old') });
+    expect(await ask({ http: { path: '/' } }, old.port, 300)).toMatchObject({ ok: false });
+    await old.stop(true);
+  } finally {
+    child.kill();
+    await child.exited;
+  }
+});

@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { ProxyFixture, routeTo, startOrigin, until } from '../../../test/fixtures/proxy.ts';
 import { statusRange } from '../../core/instance-policy.ts';
 import type { Route } from '../../core/traffic.ts';
+import { answeringHttp2 } from '../upstream/instance-peer.fixture.ts';
 import { defaultPolicy } from '../worker/instance-care.ts';
+import { Origin } from '../worker/rig.fixture.ts';
 import { InstanceChecks } from './instance-checks.ts';
 
 const http = { method: 'GET', path: '/health', headers: { 'X-Check': '1' }, from: 200, to: 299 };
@@ -99,4 +101,31 @@ describe('checks of instances that are healthy', () => {
       await good.close();
     }
   }, 20_000);
+
+  test('ask in HTTP/2 where the side is spoken to so', async () => {
+    const asked: string[] = [];
+    let answer = '200';
+    const origin = new Origin(
+      answeringHttp2((stream, peer) => {
+        asked.push(`${stream.fields[':path']} ${stream.fields['x-check']}`);
+        peer.headers(stream, [[':status', answer]], true);
+      }),
+    );
+    const upstream = { protocol: 'h2', tls: null } as const;
+    const checks = new InstanceChecks(() => undefined);
+    checks.follow({ routes: [{ ...route, blue: { release: 1, instances: [origin.address], upstream } }] });
+    await until('a check', () => asked.length > 0);
+    expect(asked[0]).toBe('/health 1');
+    expect(checks.sick()).toEqual([]);
+    answer = '503';
+    await until('sick', () => checks.sick().length === 1);
+    // Spoken to as before HTTP/2, it is no better.
+    checks.follow({ routes: [{ ...route, blue: { release: 1, instances: [origin.address] } }] });
+    answer = '200';
+    checks.follow({ routes: [{ ...route, blue: { release: 1, instances: [origin.address], upstream } }] });
+    await until('healthy', () => checks.sick().length === 0);
+    checks.stop();
+    await until('gone', () => origin.wires.every(({ closed, ended }) => closed || ended));
+    origin.close();
+  });
 });

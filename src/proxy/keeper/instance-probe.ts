@@ -1,7 +1,14 @@
-import type { Socket } from 'bun';
 import { formatAddress, type Address } from '../../core/address.ts';
 import type { InstanceProbe } from '../../core/instance-policy.ts';
 import type { Dialled, Dialer } from '../upstream/dialer.ts';
+import type { InstanceSession } from '../upstream/instance-session.ts';
+import { InstanceSessions, type StreamSeeker } from '../upstream/instance-sessions.ts';
+
+/** What it is asked on: a connection, or a stream of one. */
+interface Line {
+  write(bytes: Uint8Array, from: number, length: number): number;
+  terminate(): void;
+}
 
 const statusLine = /^HTTP\/1\.[01] ([1-5]\d\d)/;
 const statusBytes = 12;
@@ -14,8 +21,9 @@ function requestText({ method, path, headers }: NonNullable<InstanceProbe['http'
 }
 
 /** One question on a connection of its own. */
-class Question implements Dialled {
-  private socket: Socket<Dialled> | null = null;
+class Question implements Dialled, StreamSeeker {
+  reused = false;
+  private line: Line | null = null;
   private over = false;
   private read = '';
 
@@ -29,18 +37,23 @@ class Question implements Dialled {
   end(good: boolean): void {
     if (this.over) return;
     this.over = true;
-    this.socket?.terminate();
+    this.line?.terminate();
     this.answered(good);
   }
-
-  onConnecting(socket: Socket<Dialled>): void {
-    this.socket = socket;
-    if (this.over) socket.terminate();
+  get isClosed(): boolean {
+    return this.over;
   }
-  onOpen(socket: Socket<Dialled>): void {
-    this.onConnecting(socket);
-    if (this.http === null) this.end(true);
-    else if (!this.over) socket.write(requestText(this.http, formatAddress(this.address)));
+
+  onConnecting(line: Line): void {
+    this.line = line;
+    if (this.over) line.terminate();
+  }
+  onOpen(line: Line): void {
+    this.onConnecting(line);
+    if (this.over) return;
+    if (this.http === null) return this.end(true);
+    const request = Buffer.from(requestText(this.http, formatAddress(this.address)), 'latin1');
+    line.write(request, 0, request.length);
   }
   onData(bytes: Uint8Array): void {
     if (this.over || this.http === null) return;
@@ -58,6 +71,12 @@ class Question implements Dialled {
   onEnd(): void {
     this.end(false);
   }
+  onUnprocessed(): void {
+    this.end(false);
+  }
+  onInvalid(): void {
+    this.end(false);
+  }
   onAlert(): void {
     this.end(false);
   }
@@ -68,8 +87,9 @@ class Question implements Dialled {
 }
 
 /**
- * Checks an instance once, over a connection of its own: it takes the connection, over TLS with a certificate that is trusted, and if the probe asks by
- * HTTP, its answer begins with a good status. What follows the status is not read. Never rejects; false also after `timeoutMs`.
+ * Checks an instance once, over a connection of its own: it takes the connection, over TLS with a certificate that is trusted, speaks HTTP/2 if that is
+ * what it is spoken to, and if the probe asks by HTTP, its answer begins with a good status. What follows the status is not read. Never rejects; false
+ * also after `timeoutMs`.
  */
 export function probeInstance(
   address: Address,
@@ -79,6 +99,19 @@ export function probeInstance(
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const question = new Question(address, http, resolve);
   const timer = setTimeout(() => question.end(false), timeoutMs);
-  dialer.dial(address, question);
-  return promise.finally(() => clearTimeout(timer));
+  const alive = new Set<InstanceSession>();
+  if (dialer.protocol === 'h2') {
+    const host = {
+      now: () => performance.now(),
+      onDefect: () => question.end(false),
+      connectMs: timeoutMs,
+      idleMs: 0,
+      alive,
+    };
+    new InstanceSessions(host, address, dialer).connect(question);
+  } else dialer.dial(address, question);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    for (const session of alive) session.destroy();
+  });
 }

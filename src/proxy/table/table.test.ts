@@ -42,6 +42,10 @@ describe('table', () => {
     );
     expect(codeOf(() => withRoute(emptyTable, { ...route, mode: closed }))).toBe('none');
     expect(codeOf(() => withRoute(emptyTable, { ...route, protocol: 'tcp' }))).toBe('none');
+    const upstream = { protocol: 'h2', tls: null } as const;
+    const spoken = { ...route, blue: { ...route.blue, upstream } };
+    expect(codeOf(() => withRoute(emptyTable, spoken))).toBe('none');
+    expect(codeOf(() => withRoute(emptyTable, { ...spoken, protocol: 'tcp' }))).toBe('request-invalid');
   });
 
   test('a change makes a new value with the next version and leaves the old one as it was', () => {

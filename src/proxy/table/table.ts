@@ -161,6 +161,15 @@ function refuseEmptyWeight({ service, weights, ...sides }: Route): void {
   );
 }
 
+function refuseUpstreamOfTcp({ service, protocol, blue, green }: Route): void {
+  if (protocol !== 'tcp' || (blue.upstream ?? green.upstream) === undefined) return;
+  throw new CutoverError(
+    'request-invalid',
+    `service ${service}: expected no upstream for a service that is switched as TCP`,
+    { next: 'leave it out: what clients send goes to the instances as it is' },
+  );
+}
+
 /**
  * The table with this route in place of the service's former one; null if that very route is in force already.
  * Ports 0 are to be settled before (`withPortsOf`).
@@ -189,6 +198,7 @@ export function withRoute(table: ProxyTable, route: Route): ProxyTable | null {
   refuseTakenAddresses(table, route);
   refuseEmptyWeight(route);
   if (route.mode) expectModeFor(service, route.protocol, route.mode.mode);
+  refuseUpstreamOfTcp(route);
   return {
     version: table.version + 1,
     routes: inForce

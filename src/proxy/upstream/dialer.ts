@@ -26,6 +26,8 @@ export interface Dialled {
 /** Makes connections to instances. Never throws; what comes of one is told to the `Dialled`, not before this returns. */
 export interface Dialer {
   readonly secure: boolean;
+  /** What is spoken on its connections. */
+  readonly protocol: RouteUpstream['protocol'];
   dial(address: Address, dialled: Dialled): void;
 }
 
@@ -45,6 +47,7 @@ const handlers: SocketHandler<Dialled> = {
 
 export const plainDialer: Dialer = {
   secure: false,
+  protocol: 'http1',
   dial({ host, port }, dialled) {
     // The handlers hear of a failure first, and the rejection is the same news again; unless there was no socket at all.
     Promise.try(() =>
@@ -71,7 +74,7 @@ export class SecureDialer implements Dialer {
   private readonly credentials: UpstreamCredentials;
 
   constructor(
-    private readonly protocol: RouteUpstream['protocol'],
+    readonly protocol: RouteUpstream['protocol'],
     private readonly tls: RouteUpstreamTls,
     private readonly now: () => number,
   ) {
@@ -145,6 +148,11 @@ export class SecureDialer implements Dialer {
   }
 }
 
+/** HTTP/2 with prior knowledge (RFC 9113 §3.3). */
+const plainHttp2Dialer: Dialer = { ...plainDialer, protocol: 'h2' };
+
 /** The dialer for instances that are spoken to so. */
-export const dialerFor = (upstream: RouteUpstream | undefined, now: () => number): Dialer =>
-  upstream?.tls ? new SecureDialer(upstream.protocol, upstream.tls, now) : plainDialer;
+export function dialerFor(upstream: RouteUpstream | undefined, now: () => number): Dialer {
+  if (upstream?.tls) return new SecureDialer(upstream.protocol, upstream.tls, now);
+  return upstream?.protocol === 'h2' ? plainHttp2Dialer : plainDialer;
+}

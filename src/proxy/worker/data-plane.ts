@@ -87,6 +87,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
   function settle(): void {
     clearInterval(sweeper);
     for (const upstream of plane.upstreams) upstream.destroy();
+    for (const session of [...plane.sessions]) session.destroy();
     // What was told of the last requests is on its way before the process may end.
     void recorders.close().then(drained.resolve, drained.reject);
   }

@@ -24,6 +24,9 @@ import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts'
  */
 const readOnce: HeadLimits = { targetBytes: 0x3fffffff, headBytes: 0x3fffffff, fields: 0x3fffffff };
 
+/** After that an instance is taken for one that refuses all. */
+const mostRefusals = 3;
+
 /**
  * One request and its response. A client connection takes one from the plane's spare ones when a request begins and gives it back
  * when it has none, so that nothing is allocated for a request and an idle connection has none. It belongs to the side, and so to the epoch, in which it began, until it ends in exactly one of:
@@ -64,6 +67,8 @@ export class Exchange implements ClientUser, UpstreamUser {
   /** Made when it is first needed. */
   private trace: TraceFields | null = null;
   private repeated = false;
+  /** How often an instance has not looked at it (RFC 9113 §8.7). */
+  private refusals = 0;
   private tried: InstancePool[] | null = null;
 
   // The response.
@@ -161,6 +166,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     }
     if (side.tracing !== null) (this.trace ??= new TraceFields()).begin(this.account?.spans ?? null);
     this.repeated = false;
+    this.refusals = 0;
     this.tried = null;
     this.responseBegun = this.headSent = this.responseDone = false;
     side.inFlight++;
@@ -261,7 +267,8 @@ export class Exchange implements ClientUser, UpstreamUser {
       client.deadline = plane.coarse + side!.limits.responseMs;
       return;
     }
-    this.request = null;
+    // Of a stream that the instance refuses, what was sent so far can be sent again, if it was not much.
+    if (this.pool!.sessions === null) this.request = null;
     this.bodyUntil = plane.coarse + side!.limits.bodyIdleMs;
     client.deadline = this.bodyUntil;
     if (client.from < client.to) {
@@ -291,6 +298,7 @@ export class Exchange implements ClientUser, UpstreamUser {
     }
     this.side!.tally.bytesIn += end - from;
     if (this.account !== null) this.account.bytesIn += end - from;
+    if (this.request !== null) this.keepForRepeat(bytes, from, end);
     const flowing = upstream.write(bytes, from, end, true);
     // Once the response has begun the two talk to each other, as slowly as they like.
     if (!this.requestDone)
@@ -300,6 +308,21 @@ export class Exchange implements ClientUser, UpstreamUser {
     else if (!this.responseBegun) client.deadline = plane.tick() + this.side!.limits.responseMs;
     if (end < to) client.keep(bytes, end, to);
     if (!flowing && !this.requestDone) client.pause();
+  }
+
+  /** More of the body is sent: the request can be sent again as long as all of it is here. */
+  private keepForRepeat(bytes: Uint8Array, from: number, to: number): void {
+    const length = this.requestTo - this.requestFrom;
+    if (length + to - from > this.plane.limits.aheadBytes) {
+      this.request = null;
+      return;
+    }
+    const grown = new Uint8Array(length + to - from);
+    grown.set(this.request!.subarray(this.requestFrom, this.requestTo));
+    grown.set(bytes.subarray(from, to), length);
+    this.request = grown;
+    this.requestFrom = 0;
+    this.requestTo = grown.length;
   }
 
   /** What `count` bytes of the body earn the client: `bodyIdleMs` from now, but in all no more than their rate allows. */
@@ -407,6 +430,21 @@ export class Exchange implements ClientUser, UpstreamUser {
     if (this.side!.pick(plane.coarse, this.tried) === undefined) return this.fail('connect-failed', status);
     this.side!.tally.retried++;
     this.attempt(false, true);
+  }
+  onUpstreamUnprocessed(): void {
+    if (this.request === null || this.responseHead !== null || this.refusals >= mostRefusals)
+      return this.fail('upstream-closed', 502);
+    this.refusals++;
+    this.side!.tally.retried++;
+    const pool = this.pool!;
+    this.detach()?.destroy();
+    // Another one first: this one may have more to do than it can. But it is well, and better than none.
+    (this.tried ??= []).push(pool);
+    if (this.side!.pick(this.plane.coarse, this.tried) === undefined) this.tried = null;
+    this.attempt(false, true);
+  }
+  onUpstreamInvalid(): void {
+    this.fail('upstream-invalid', 502);
   }
   onUpstreamDrain(): void {
     if (this.requestDone) return;

@@ -1,6 +1,7 @@
 import { type Address, formatAddress } from '../../core/address.ts';
 import type { InstancePolicy } from '../../core/instance-policy.ts';
 import type { Dialer } from '../upstream/dialer.ts';
+import { InstanceSessions } from '../upstream/instance-sessions.ts';
 import { defaultPolicy, InstanceCare } from './instance-care.ts';
 import type { Plane } from './plane.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
@@ -17,6 +18,8 @@ export class InstancePool {
   retired = false;
   /** Why no connection to it could be used, when that was tried last; null: there is nothing to say. */
   problem: string | null = null;
+  /** If it speaks HTTP/2: a connection is one stream then, and never idle. */
+  readonly sessions: InstanceSessions | null;
   /** The one used last is taken first: the others get old and are closed. */
   private readonly idle: UpstreamConnection[] = [];
 
@@ -24,11 +27,27 @@ export class InstancePool {
     readonly plane: Plane,
     readonly address: Address,
     readonly dialer: Dialer,
-  ) {}
+  ) {
+    this.sessions =
+      dialer.protocol === 'h2'
+        ? new InstanceSessions(
+            {
+              now: plane.now,
+              onDefect: plane.defect,
+              connectMs: plane.limits.connectMs,
+              idleMs: plane.limits.upstreamIdleMs,
+              alive: plane.sessions,
+            },
+            address,
+            dialer,
+          )
+        : null;
+  }
 
   /** Begins a connection; see `UpstreamConnection.connect`. */
   connect(connection: UpstreamConnection): void {
-    this.dialer.dial(this.address, connection);
+    if (this.sessions === null) this.dialer.dial(this.address, connection);
+    else this.sessions.connect(connection);
   }
 
   /** Says once what is wrong with connections to it, until it is something else. */
@@ -59,11 +78,13 @@ export class InstancePool {
 
   retire(): void {
     this.retired = true;
+    this.sessions?.retire();
     for (const connection of this.idle.splice(0)) connection.destroy();
   }
 
   /** Closes what has been idle for long. */
   sweep(now: number): void {
+    this.sessions?.sweep(now);
     for (const connection of this.idle.filter(({ idleUntil }) => now >= idleUntil)) {
       this.forget(connection);
       connection.destroy();

@@ -4,6 +4,7 @@ import { ForwardedLinesByClient } from '../http1/forwarded.ts';
 import { RequestHead } from '../http1/request-head.ts';
 import { ResponseHead } from '../http1/response-head.ts';
 import { headGrowth } from '../http1/rewrite.ts';
+import type { InstanceSession } from '../upstream/instance-session.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import { Greetings } from './greetings.ts';
 import type { Limits } from './limits.ts';
@@ -24,6 +25,8 @@ export class Plane {
   /** Connections that speak HTTP/2: each of their streams is one of `clients`, as are they themselves. */
   readonly multiplexed = new Set<{ sweep(now: number): void }>();
   readonly upstreams = new Set<UpstreamConnection>();
+  /** With instances that speak HTTP/2. */
+  readonly sessions = new Set<InstanceSession>();
   readonly greetings: Greetings;
   /** The head that was read last. Valid until the next one is read: nothing may keep it across an event. */
   requestHead: RequestHead;

@@ -93,6 +93,12 @@ export class Relay implements ClientUser, UpstreamUser {
     this.fail('upstream-timeout');
   }
   onUpstreamData(): void {}
+  onUpstreamUnprocessed(): void {
+    this.onUpstreamRefused();
+  }
+  onUpstreamInvalid(): void {
+    this.onUpstreamRefused();
+  }
   onUpstreamDrain(): void {}
   onUpstreamEnd(): void {}
   onUpstreamClose(): void {

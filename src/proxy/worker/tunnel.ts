@@ -58,6 +58,12 @@ export class Tunnel implements ClientUser, UpstreamUser {
     this.upstream.resume();
     if (this.upstream.ended) this.onUpstreamEnd();
   }
+  onUpstreamUnprocessed(): void {
+    this.end(false);
+  }
+  onUpstreamInvalid(): void {
+    this.end(false);
+  }
   onUpstreamDrain(): void {
     this.client.resume();
     if (this.client.ended) this.onClientEnd();

@@ -1,4 +1,5 @@
 import type { Dialled } from '../upstream/dialer.ts';
+import type { StreamSeeker } from '../upstream/instance-sessions.ts';
 import type { InstancePool } from './instance-pool.ts';
 import { Outlet } from './outlet.ts';
 import type { Plane } from './plane.ts';
@@ -23,6 +24,10 @@ export interface UpstreamUser {
   onUpstreamData(bytes: Uint8Array): void;
   /** All that waited has been sent. */
   onUpstreamDrain(): void;
+  /** The instance has not looked at the request, and there is nothing wrong with it: it may be sent again, whatever it is. */
+  onUpstreamUnprocessed(): void;
+  /** What the instance says is no response. */
+  onUpstreamInvalid(): void;
   /** The instance sends no more; it may still read. */
   onUpstreamEnd(): void;
   /** The connection is gone; `clean` is false if it was reset. */
@@ -30,7 +35,7 @@ export interface UpstreamUser {
 }
 
 /** One connection to an instance: in the pool, or in use by one exchange or tunnel. */
-export class UpstreamConnection implements Dialled {
+export class UpstreamConnection implements Dialled, StreamSeeker {
   user: UpstreamUser | null;
   readonly outlet = new Outlet();
   /** It has carried a whole exchange before: it may have been closed at the other end since. */
@@ -64,6 +69,10 @@ export class UpstreamConnection implements Dialled {
     return this.socket !== null;
   }
 
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
   /** False if some of it has to wait; `onUpstreamDrain` follows. */
   write(bytes: Uint8Array, from: number, to: number, owned: boolean): boolean {
     return this.socket === null || this.outlet.write(this.socket, bytes, from, to, owned);
@@ -90,6 +99,8 @@ export class UpstreamConnection implements Dialled {
   /** Leaves the exchange and waits in the pool for the next one. */
   rest(idleSeconds: number): void {
     const { plane } = this;
+    // It is one stream; what is kept is the session.
+    if (this.pool.sessions !== null) return this.destroy();
     this.user = null;
     this.reused = true;
     this.usedAt = plane.coarse;
@@ -149,6 +160,23 @@ export class UpstreamConnection implements Dialled {
     this.plane.upstreams.delete(this);
     if (why !== null) this.pool.complain(why);
     this.user?.onUpstreamRefused();
+  }
+  onUnprocessed(): void {
+    const user = this.leave();
+    user?.onUpstreamUnprocessed();
+  }
+  onInvalid(): void {
+    const user = this.leave();
+    user?.onUpstreamInvalid();
+  }
+  /** The stream is over; its user still has to be told. */
+  private leave(): UpstreamUser | null {
+    if (this.closed) return null;
+    this.closed = true;
+    this.socket = null;
+    this.plane.upstreams.delete(this);
+    this.outlet.clear();
+    return this.user;
   }
   onDefect(error: unknown): void {
     this.plane.defect(error);
