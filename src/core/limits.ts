@@ -49,9 +49,17 @@ export const Limits = z.strictObject({
   clientConnections: upTo(1_000_000)
     .default(0)
     .describe('Connections of one client address in one worker; one more is closed at once. 0: any number.'),
+  perInstance: upTo(1_000_000)
+    .default(0)
+    .describe(
+      'Requests (with `protocol: tcp`, connections) that an instance has at a time, divided among the workers, at least one for each; more of them wait. 0: any number.',
+    ),
   queue: upTo(1_000_000)
     .default(65_536)
-    .describe('Requests that wait during a switch in one worker; one more is answered by 503.'),
+    .describe(
+      'Requests that wait in one worker, during a switch or because every instance has `perInstance`; one more is answered by 503.',
+    ),
+  queueWait: Duration.default(30_000).describe('How long a request waits for an instance: then 503.'),
 });
 export type Limits = z.infer<typeof Limits>;
 
@@ -73,10 +81,22 @@ export const RouteLimits = z
     response: ms,
     responseIdle: ms,
     clientConnections: count,
+    perInstance: count,
     queue: count,
+    queueWait: ms,
   })
   .partial();
 export type RouteLimits = z.infer<typeof RouteLimits>;
+
+/** What of the limits falls to one of `of` equal workers, the first being 0: that of an instance is divided among them. */
+export function limitsShareOf(limits: RouteLimits, index: number, of: number): RouteLimits {
+  const { perInstance = 0 } = limits;
+  if (perInstance === 0) return limits;
+  return {
+    ...limits,
+    perInstance: Math.max(1, Math.floor(perInstance / of) + (index < perInstance % of ? 1 : 0)),
+  };
+}
 
 /** Whether both say the same, key by key. */
 export function sameLimits(a: RouteLimits = {}, b: RouteLimits = {}): boolean {

@@ -84,6 +84,7 @@ export type Route = z.infer<typeof Route>;
 /** Why a request that was accepted did not get one whole response. */
 export const failureCauses = [
   'no-instance',
+  'instances-full',
   'connect-failed',
   'upstream-closed',
   'upstream-truncated',

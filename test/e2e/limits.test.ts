@@ -144,6 +144,19 @@ describe('a request that an instance does not answer in time is answered:', () =
     const wire = await connect(await proxy('--blue', formatAddress(closed.address)));
     expect((await wire.send(get()).response()).status).toBe(502);
   });
+  test.each([
+    ['queue', ['perInstance=1', 'queue=0']],
+    ['queueWait', ['perInstance=1', 'queueWait=300ms']],
+  ])('503 for %s, where the only instance is full', async (_, limits) => {
+    const address = await limited(...limits);
+    (await connect(address)).send(get('/silent'));
+    const wire = await connect(address);
+    for (let status = 0; status !== 503; status = (await wire.send(get()).response()).status)
+      expect([0, 200]).toContain(status);
+    expect((await new EmbeddedRouter('/', admin()).counters('main')).blue.failed).toMatchObject({
+      'instances-full': 1,
+    });
+  });
   test('with a reset for responseIdle, when its response has begun', async () => {
     const wire = await connect(await limited('responseIdle=300ms'));
     wire.send(get('/half'));

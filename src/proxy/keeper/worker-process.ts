@@ -1,3 +1,4 @@
+import { limitsShareOf } from '../../core/limits.ts';
 import { shareOf } from '../../core/mode.ts';
 import type { DataPlane, Table } from '../data-plane.ts';
 import { defaultLimits } from '../worker/limits.ts';
@@ -96,14 +97,16 @@ class WorkerProcess {
     }
   }
 
-  /** Of what a mode allows to the whole proxy, a worker takes its share. */
+  /** Of what a mode or a limit allows to the whole proxy, a worker takes its share. */
   private ownOf({ version, routes }: Table): Table {
     const { index, of } = this.started?.share ?? { index: 0, of: 1 };
     return {
       version,
-      routes: routes.map((route) =>
-        route.mode === undefined ? route : { ...route, mode: shareOf(route.mode, index, of) },
-      ),
+      routes: routes.map((route) => ({
+        ...route,
+        ...(route.mode && { mode: shareOf(route.mode, index, of) }),
+        ...(route.limits && { limits: limitsShareOf(route.limits, index, of) }),
+      })),
     };
   }
 

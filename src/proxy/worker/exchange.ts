@@ -10,6 +10,7 @@ import type { Account, AccountCause } from '../record/account.ts';
 import type { AnswerStatus } from './answer.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { Target } from './entry.ts';
+import type { InstanceQueue, Waiter } from './instance-queue.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { Pages } from './pages.ts';
 import type { Plane } from './plane.ts';
@@ -32,11 +33,13 @@ const mostRefusals = 3;
  * when it has none, so that nothing is allocated for a request and an idle connection has none. It belongs to the side, and so to the epoch, in which it began, until it ends in exactly one of:
  * `complete` (whole response), `fail` (our fault or the instance's), `abandon` (the client left), `reject` (the client's fault).
  */
-export class Exchange implements ClientUser, UpstreamUser {
+export class Exchange implements ClientUser, UpstreamUser, Waiter {
   private target: Target | null = null;
   private side: Side | null = null;
   private pool: InstancePool | null = null;
   private upstream: UpstreamConnection | null = null;
+  /** Where it waits until an instance has room for it. */
+  private queue: InstanceQueue | null = null;
   /** Null unless its service logs or traces: all that is told of it passes through this one field. */
   private account: Account | null = null;
   private startedAt = 0;
@@ -206,6 +209,7 @@ export class Exchange implements ClientUser, UpstreamUser {
   /** Sends the request to an instance, over an idle connection if `reuse` allows and there is one. `headRead`: the plane's head is still its own. */
   private attempt(headRead: boolean, reuse: boolean): void {
     const { plane, side } = this;
+    if (side!.queue !== null && this.waits(side!.queue)) return;
     const pool = this.wanted ?? side!.pick(plane.coarse, this.tried);
     if (pool === undefined) return this.fail('no-instance', 503);
     this.pool = pool;
@@ -221,6 +225,24 @@ export class Exchange implements ClientUser, UpstreamUser {
     this.upstream = idle;
     idle.user = this;
     this.send(headRead);
+  }
+
+  /** True if it waits until an instance has room for it, or was answered because too many do. */
+  private waits(queue: InstanceQueue): boolean {
+    const { client, plane } = this;
+    const turn = this.queue !== null;
+    this.queue = null;
+    // One that is full is not waited for while another one may have the request.
+    if (this.wanted !== null && queue.isFull(this.wanted)) this.wanted = null;
+    if (!this.side!.hasToWait(this.tried, turn)) return false;
+    if (queue.join(this)) {
+      this.queue = queue;
+      client.deadline = plane.coarse + queue.waitMs;
+    } else this.fail('instances-full', 503);
+    return true;
+  }
+  goOn(): void {
+    this.attempt(false, true);
   }
 
   private send(headRead: boolean): void {
@@ -352,7 +374,7 @@ export class Exchange implements ClientUser, UpstreamUser {
 
   onClientData(bytes: Uint8Array): void {
     const { client } = this;
-    if (!this.requestDone && !this.responseDone && this.upstream!.isOpen)
+    if (!this.requestDone && !this.responseDone && this.upstream?.isOpen === true)
       return this.forwardBody(bytes, 0, bytes.length);
     // Ahead of its turn: the next request, what follows an upgrade, or a body whose instance is not connected yet.
     client.keep(bytes, 0, bytes.length);
@@ -382,7 +404,8 @@ export class Exchange implements ClientUser, UpstreamUser {
       // The client does not read, or hardly: its own doing.
       this.abandon();
       client.terminate();
-    } else if (this.upstream !== null && !this.upstream.isOpen) this.onUpstreamRefused(504);
+    } else if (this.queue !== null) this.fail('instances-full', 503);
+    else if (this.upstream !== null && !this.upstream.isOpen) this.onUpstreamRefused(504);
     else if (!this.requestDone && !this.responseBegun && this.upstream?.outlet.empty === true) {
       this.abandon(408);
       client.refuse(408, null);
@@ -768,9 +791,15 @@ export class Exchange implements ClientUser, UpstreamUser {
     this.upstream = null;
     this.pool!.inFlight--;
     this.pool = null;
+    const { queue } = this.side!;
+    if (queue !== null) queue.freed();
     return upstream;
   }
   private leave(): void {
+    if (this.queue !== null) {
+      this.queue.waiting.delete(this);
+      this.queue = null;
+    }
     const side = this.side!;
     side.inFlight--;
     side.tally.inFlight--;

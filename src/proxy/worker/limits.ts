@@ -38,8 +38,12 @@ export interface Limits {
   readonly avoidMs: number;
   /** Connections of one client address in this worker; one more is closed at once. 0: any number. */
   readonly clientConnections: number;
-  /** Requests that wait at the barrier of a switch; the next one gets 503. */
+  /** Requests that wait at the barrier of a switch, or for an instance; the next one gets 503. */
   readonly held: number;
+  /** Requests that an instance may have at a time from this worker. 0: any number. */
+  readonly perInstance: number;
+  /** How long a request waits for an instance that has room: 503. */
+  readonly queueMs: number;
   /** What a client may send ahead of its turn before it is no longer read. */
   readonly aheadBytes: number;
   /** A connection that was idle for this long is closed when a drain begins; the others are given this long for one more request. */
@@ -66,6 +70,8 @@ export const defaultLimits: Limits = {
   avoidMs: 1_000,
   clientConnections: 0,
   held: 65_536,
+  perInstance: 0,
+  queueMs: 30_000,
   aheadBytes: 65_536,
   drainIdleMs: 1_000,
   sweepMs: 250,
@@ -93,6 +99,8 @@ export function limitsOf(own: Limits, route: RouteLimits | undefined): Limits {
     responseIdleMs: route.responseIdle ?? own.responseIdleMs,
     clientConnections: route.clientConnections ?? own.clientConnections,
     held: route.queue ?? own.held,
+    perInstance: route.perInstance ?? own.perInstance,
+    queueMs: route.queueWait ?? own.queueMs,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { FailureCause } from '../../core/traffic.ts';
 import type { Account } from '../record/account.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
+import type { InstanceQueue, Waiter } from './instance-queue.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { Plane } from './plane.ts';
 import type { Side } from './side.ts';
@@ -13,8 +14,9 @@ const nothing = new Uint8Array(0);
  * The beginning of a connection of a service that is switched as TCP: it finds an instance, and becomes a tunnel as soon as that has taken
  * a connection. It counts as one request of the side in which it began, and is in flight there until it ends.
  */
-export class Relay implements ClientUser, UpstreamUser {
+export class Relay implements ClientUser, UpstreamUser, Waiter {
   private upstream: UpstreamConnection | null = null;
+  private queue: InstanceQueue | null = null;
   private pool: InstancePool | null = null;
   private tried: InstancePool[] | null = null;
   private account: Account | null = null;
@@ -42,6 +44,7 @@ export class Relay implements ClientUser, UpstreamUser {
 
   private attempt(): void {
     const { plane, side, client } = this;
+    if (side.queue !== null && this.waits(side.queue)) return;
     const pool = this.wanted ?? side.pick(plane.tick(), this.tried);
     this.wanted = null;
     if (pool === undefined) return this.fail(this.tried === null ? 'no-instance' : 'connect-failed');
@@ -51,6 +54,23 @@ export class Relay implements ClientUser, UpstreamUser {
     client.deadline = plane.coarse + side.limits.connectMs;
     this.upstream = new UpstreamConnection(plane, pool, this);
     this.upstream.connect();
+  }
+
+  /** True if it waits until an instance has room for it, or was ended because too many do. */
+  private waits(queue: InstanceQueue): boolean {
+    const { side, client, plane } = this;
+    const turn = this.queue !== null;
+    this.queue = null;
+    if (this.wanted !== null && queue.isFull(this.wanted)) this.wanted = null;
+    if (!side.hasToWait(this.tried, turn)) return false;
+    if (queue.join(this)) {
+      this.queue = queue;
+      client.deadline = plane.tick() + queue.waitMs;
+    } else this.fail('instances-full');
+    return true;
+  }
+  goOn(): void {
+    this.attempt();
   }
 
   onUpstreamOpen(): void {
@@ -85,6 +105,7 @@ export class Relay implements ClientUser, UpstreamUser {
     this.leave();
   }
   onDeadline(): void {
+    if (this.queue !== null) return this.fail('instances-full');
     this.onUpstreamRefused();
   }
   onOverdue(): void {}
@@ -117,9 +138,13 @@ export class Relay implements ClientUser, UpstreamUser {
     this.upstream = null;
     this.pool = null;
     upstream?.destroy(true);
-    if (pool !== null) pool.inFlight--;
+    if (pool === null) return;
+    pool.inFlight--;
+    this.side.queue?.freed();
   }
   private leave(): void {
+    this.queue?.waiting.delete(this);
+    this.queue = null;
     this.side.inFlight--;
     this.side.tally.inFlight--;
   }

@@ -14,6 +14,7 @@ import { Dialers } from './dialers.ts';
 import type { Listed } from './directory.ts';
 import { Entry, type Manner, plain, Target } from './entry.ts';
 import { Gate } from './gate.ts';
+import { InstanceQueue } from './instance-queue.ts';
 import { InstancePool } from './instance-pool.ts';
 import { defaultPolicy } from './instance-care.ts';
 import { type Limits, limitsOf } from './limits.ts';
@@ -64,6 +65,8 @@ export class Routing {
   private tls: ReadonlyMap<string, RouteTls> = new Map();
   private pools = new Map<string, InstancePool>();
   private readonly dialers: Dialers;
+  /** Of the releases whose instances take only so many requests. */
+  private readonly queues = new Map<string, InstanceQueue>();
   /** Of the services that are not open, or have not been for a while. */
   private readonly gates = new Map<string, Gate>();
   /** Sides of this and of earlier epochs in which something is in flight still. */
@@ -176,6 +179,7 @@ export class Routing {
     for (const { gate, mode } of gates) gate.become(mode);
     for (const { service, gate } of gates) this.gates.set(service, gate);
     for (const { pool, policy } of policies) pool.policy = policy;
+    this.settleQueues(sides);
     for (const [key, pool] of this.pools) if (pools.get(key) !== pool) pool.retire();
     // What a service that was removed holds is answered; nobody would let it go any more.
     const services = new Set(table.routes.map(({ service }) => service));
@@ -229,7 +233,24 @@ export class Routing {
       recorder === null ? null : recorder(colour),
     );
     side.key = `${route.service} ${colour} ${release}`;
+    if (limits.perInstance > 0) side.queue = this.queues.get(side.key) ?? new InstanceQueue();
     return side;
+  }
+
+  /** What waits for instances of which no table says how much they may take goes on; a queue that is empty and out of use is forgotten. */
+  private settleQueues(sides: readonly Side[]): void {
+    const used = new Set<string>();
+    for (const { key, queue, pools, limits } of sides) {
+      if (queue === null) continue;
+      used.add(key);
+      this.queues.set(key, queue);
+      queue.adapt(pools, limits.perInstance, limits.held, limits.queueMs);
+    }
+    for (const [key, queue] of this.queues) {
+      if (used.has(key)) continue;
+      this.queues.delete(key);
+      queue.open();
+    }
   }
 
   /** Null if the route names none. One that could not be read is left out. */
@@ -298,5 +319,7 @@ export class Routing {
 
   sweep(now: number): void {
     for (const pool of this.pools.values()) pool.sweep(now);
+    // An instance may be back, or its last request may have gone another way.
+    for (const queue of this.queues.values()) queue.freed();
   }
 }

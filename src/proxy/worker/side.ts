@@ -3,6 +3,7 @@ import type { InstancePolicy } from '../../core/instance-policy.ts';
 import type { RouteTracing } from '../../core/tracing.ts';
 import type { Recorder } from '../record/recorder.ts';
 import type { InstancePool } from './instance-pool.ts';
+import type { InstanceQueue } from './instance-queue.ts';
 import type { Limits } from './limits.ts';
 import type { Pages } from './pages.ts';
 import type { SideTally } from './tally.ts';
@@ -15,6 +16,8 @@ export class Side {
   pages: Pages | null = null;
   /** What it is, whatever the epoch: service, colour and release. */
   key = '';
+  /** Where requests wait while its instances are full; null: each takes any number. */
+  queue: InstanceQueue | null = null;
   private turn = 0;
   constructor(
     readonly service: string,
@@ -40,17 +43,18 @@ export class Side {
 
   /**
    * The instance with the fewest requests in flight; equal ones take turns. Those that are sick, ejected or refused a
-   * connection just now come last: better a try than a refusal. Those in `tried` do not come at all. Undefined if there is none left.
+   * connection just now come last: better a try than a refusal. Those in `tried`, and those that are full, do not come at all. Undefined if there is none left.
    */
   pick(now: number, tried: readonly InstancePool[] | null): InstancePool | undefined {
-    const { pools } = this;
-    if (pools.length === 1 && tried === null) return pools[0];
+    const { pools, queue } = this;
+    if (pools.length === 1 && tried === null && queue === null) return pools[0];
     let best: InstancePool | undefined;
     let bestLoad = Infinity;
     const start = this.turn++ % (pools.length || 1);
     for (let n = 0; n < pools.length; n++) {
       const pool = pools[(start + n) % pools.length]!;
       if (tried?.includes(pool)) continue;
+      if (queue?.isFull(pool) === true) continue;
       const load = pool.care.steady ? pool.inFlight : pool.care.load(pool.inFlight, now);
       if (load < bestLoad) {
         best = pool;
@@ -58,5 +62,19 @@ export class Side {
       }
     }
     return best;
+  }
+
+  /** Whether a request has to wait for an instance: all that it has not tried are full, or others wait already and it is not its `turn`. */
+  hasToWait(tried: readonly InstancePool[] | null, turn: boolean): boolean {
+    const { queue, pools } = this;
+    if (queue === null) return false;
+    if (!turn && queue.waiting.size > 0) return true;
+    let full = false;
+    for (const pool of pools) {
+      if (tried?.includes(pool)) continue;
+      if (!queue.isFull(pool)) return false;
+      full = true;
+    }
+    return full;
   }
 }

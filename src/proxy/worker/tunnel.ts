@@ -119,6 +119,7 @@ export class Tunnel implements ClientUser, UpstreamUser {
     this.side.inFlight--;
     this.side.tally.inFlight--;
     this.pool.inFlight--;
+    this.side.queue?.freed();
     this.account?.close(this.client.plane.tick(), null);
   }
 }
