@@ -279,6 +279,25 @@ test('a WebSocket has its line at its end, with all bytes of both directions', a
   ]);
 });
 
+test('the last line of a worker that ends is written: that of the tunnel for which it waited', async () => {
+  await using rig = await Rig.start();
+  const origin = rig.origin(async (wire) => {
+    await wire.has('\r\n\r\n');
+    wire.send('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: tea\r\n\r\n');
+    await wire.gone();
+    wire.close();
+  });
+  rig.route({ blue: [origin.address], accessLog: logTo() });
+  const wire = await rig.connect();
+  wire.send(get('/ws', 'Connection: upgrade', 'Upgrade: tea'));
+  await wire.has('\r\n\r\n');
+  const drained = rig.plane.drain(10_000);
+  wire.abort();
+  await drained;
+  // Not a moment later: the process would end now.
+  expect(Line.parse(JSON.parse(readFileSync(file, 'utf8')))).toMatchObject({ status: 101, path: '/ws' });
+});
+
 test('a request over HTTP/2 is told of as one', async () => {
   await using rig = await Rig.start();
   const origin = rig.origin(answering(ok('tea')));

@@ -88,8 +88,11 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
     clearInterval(sweeper);
     for (const upstream of plane.upstreams) upstream.destroy();
     for (const session of [...plane.sessions]) session.destroy();
-    // What was told of the last requests is on its way before the process may end.
-    void recorders.close().then(drained.resolve, drained.reject);
+    // What is told of the last requests is on its way before the process may end. The last one is told of when its client's
+    // connection has left, in this very turn.
+    void Promise.resolve()
+      .then(() => recorders.close())
+      .then(drained.resolve, drained.reject);
   }
 
   /** Has every address look at the table in force. */
