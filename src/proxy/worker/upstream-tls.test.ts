@@ -222,3 +222,41 @@ test('other settings take other connections', async () => {
   expect((await wire.send(get()).response()).body).toBe('plain');
   await secure.wires[0]!.gone();
 });
+
+test('HTTP/2 over TLS is agreed on, or there is no connection', async () => {
+  await using rig = await Rig.start();
+  const program = `
+    const [cert, key] = process.argv.slice(-2).map((path) => require('node:fs').readFileSync(path));
+    const server = require('node:http2').createSecureServer({ cert, key });
+    server.on('stream', (stream, { ':scheme': scheme }) => {
+      stream.respond({ ':status': 200 }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'x-after': scheme }));
+      stream.end('over h2');
+    });
+    server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+  `;
+  const paths = [files.path('instance.crt'), files.path('instance.key')];
+  const child = Bun.spawn([process.execPath, '-e', program, ...paths], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    let port = 0;
+    for await (const line of child.stdout) {
+      port = Number(new TextDecoder().decode(line));
+      break;
+    }
+    const h2: RouteUpstream = { ...over(), protocol: 'h2' };
+    rig.route({ blue: [{ host: '127.0.0.1', port }], upstream: h2 });
+    const wire = await rig.connect();
+    wire.send(post('hello'));
+    await wire.has('over h2\r\n0\r\nx-after: https\r\n\r\n');
+    const old = rig.origin(answering(ok('old')), served('instance'));
+    reach(rig, h2, old);
+    expect((await (await rig.connect()).send(post('x')).response()).status).toBe(502);
+    expect(rig.side().failed).toEqual({ 'connect-failed': 1 });
+    expect(rig.warnings.at(-1)).toContain('it does not speak HTTP/2 over TLS');
+  } finally {
+    child.kill();
+    await child.exited;
+  }
+});
