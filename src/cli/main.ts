@@ -14,6 +14,9 @@ switch (verb) {
   case 'proxy-worker':
     process.exitCode = await (await import('./processes/proxy-worker.ts')).run(rest);
     break;
+  case 'proxy-issuer':
+    process.exitCode = await (await import('./processes/proxy-issuer.ts')).run(rest);
+    break;
   default:
     process.exitCode = await (await import('./command-line.ts')).commandLine(process.argv.slice(2));
 }

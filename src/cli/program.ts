@@ -1,4 +1,5 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { challengeKinds } from '../core/certificate-authority.ts';
 import { parseScrapeAddress } from '../config/scrape-endpoint.ts';
 import { parseDuration } from '../core/duration-text.ts';
 import { modeNames } from '../core/mode.ts';
@@ -358,6 +359,22 @@ export function makeProgram({ begin, end }: Running): Program {
       '--error-page <status=file>',
       'A page for a status that the proxy answers with, or for 4xx or 5xx; once for each',
       (word: string, words: string[] = []) => [...words, word],
+    )
+    .option(
+      '--tls-redirect <address>',
+      'Where plain HTTP is answered with a redirect to https (default: none; with --acme by http-01 port 80)',
+    )
+    .option(
+      '--acme <hosts>',
+      'Obtain and renew certificates of these hosts from an authority, whose terms you agree to; needs --home',
+    )
+    .option('--acme-email <address>', 'Where the authority writes about the account')
+    .option('--acme-directory <url>', 'The directory of the authority (default: Let’s Encrypt)')
+    .option('--acme-ca <file>', 'Certificates by which the authority’s own server is trusted, in PEM')
+    .addOption(
+      new Option('--acme-challenge <kind>', 'How it is shown that a host is ours (default: http-01)').choices(
+        challengeKinds,
+      ),
     )
     .option('--access-log <file>', 'Write a line of JSON for each request there; - is standard output')
     .addOption(

@@ -12,6 +12,7 @@ import { weighted, Weights } from '../core/weights.ts';
 import { type EntranceWords, entranceOf, limitsOf } from './entrance-words.ts';
 import { errorPagesOf } from './page-words.ts';
 import { sideHeaderOf, stickyOf } from './sticky-words.ts';
+import { type TlsWords, tlsOf } from './tls-words.ts';
 import { type UpstreamWords, upstreamOf } from './upstream-words.ts';
 import type { RouteUpstream } from '../core/upstream.ts';
 
@@ -66,23 +67,6 @@ function instances(colour: Colour, text: string | undefined): Address[] {
   });
 }
 
-/** TLS with one certificate, from files relative to `cwd`; undefined if none is named. */
-function tlsOf(cert: string | undefined, key: string | undefined, cwd: string): RouteTls | undefined {
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert === undefined || key === undefined)
-    throw usage(
-      `cutover proxy: expected --tls-cert and --tls-key together, found only ${cert === undefined ? '--tls-key' : '--tls-cert'}`,
-      'name both files',
-    );
-  return {
-    certificates: [{ cert: resolve(cwd, cert), key: resolve(cwd, key), hosts: [] }],
-    redirect: null,
-    hstsSeconds: 0,
-    clientCa: null,
-    clientAuth: 'required',
-  };
-}
-
 /** The access log in a file relative to `cwd`, or with `-` on standard output, as the spec has it by default; undefined if none is named. */
 function accessLogOf(file: string | undefined, cwd: string): RouteAccessLog | undefined {
   if (file === undefined) return undefined;
@@ -100,13 +84,12 @@ export function proxyOrder(
     readonly blue?: string;
     readonly green?: string;
     readonly live?: string;
-    readonly tlsCert?: string;
-    readonly tlsKey?: string;
     readonly accessLog?: string;
     readonly sticky?: string;
     readonly sideHeader?: string;
     readonly errorPage?: readonly string[];
-  } & UpstreamWords &
+  } & TlsWords &
+    UpstreamWords &
     EntranceWords,
   cwd: string,
 ): ProxyOrder {
@@ -137,7 +120,7 @@ export function proxyOrder(
     listen,
     ...sides,
     live,
-    tls: tlsOf(words.tlsCert, words.tlsKey, cwd),
+    tls: tlsOf(words, listen, cwd),
     accessLog: accessLogOf(words.accessLog, cwd),
     upstream: upstreamOf(words, cwd),
     entrance: entranceOf(words),

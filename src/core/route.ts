@@ -128,6 +128,17 @@ function tlsOf(tls: NonNullable<Spec['router']['tls']>, base: string): RouteTls 
     hstsSeconds: Math.round((tls.hsts ?? 0) / 1000),
     clientCa: tls.clientCa === undefined ? null : from(tls.clientCa),
     clientAuth: tls.clientAuth,
+    ...(tls.acme === undefined
+      ? {}
+      : {
+          acme: {
+            hosts: tls.acme.hosts,
+            email: tls.acme.email ?? null,
+            directory: tls.acme.directory,
+            ca: tls.acme.ca === undefined ? null : from(tls.acme.ca),
+            challenge: tls.acme.challenge,
+          },
+        }),
   };
 }
 
@@ -148,6 +159,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
           tls.hstsSeconds,
           tls.clientCa,
           tls.clientAuth,
+          tls.acme && [tls.acme.hosts, tls.acme.email, tls.acme.directory, tls.acme.ca, tls.acme.challenge],
         ]);
   const entrance = ({
     entrance: { proxyProtocol, trust } = { proxyProtocol: false, trust: [] },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { RouteAccessLog } from './access-log.ts';
 import { Address } from './address.ts';
+import { RouteAuthority } from './certificate-authority.ts';
 import { HostPattern, PathRule } from './claim.ts';
 import { Colour } from './colour.ts';
 import { RouteEntrance } from './entrance.ts';
@@ -24,17 +25,23 @@ export const RoutedSide = z.object({
 export type RoutedSide = z.infer<typeof RoutedSide>;
 
 /** How a service is reached over TLS. Files are named by absolute paths: whoever serves reads them, so that no key is in a log. */
-export const RouteTls = z.object({
-  /** The first is the one for clients that name no host, or one that no certificate is for. No hosts: those that it names itself. */
-  certificates: z.array(z.object({ cert: z.string(), key: z.string(), hosts: z.array(z.string()) })).min(1),
-  /** Where plain HTTP is answered with a redirect to https. */
-  redirect: Address.nullable(),
-  /** For Strict-Transport-Security; 0: not sent. */
-  hstsSeconds: z.int().min(0),
-  /** Certificates of the authorities that sign clients; null: clients are not asked for a certificate. */
-  clientCa: z.string().nullable(),
-  clientAuth: z.enum(['required', 'optional']),
-});
+export const RouteTls = z
+  .object({
+    /** The first is the one for clients that name no host, or one that no certificate is for. No hosts: those that it names itself. */
+    certificates: z.array(z.object({ cert: z.string(), key: z.string(), hosts: z.array(z.string()) })),
+    /** Where plain HTTP is answered with a redirect to https. */
+    redirect: Address.nullable(),
+    /** For Strict-Transport-Security; 0: not sent. */
+    hstsSeconds: z.int().min(0),
+    /** Certificates of the authorities that sign clients; null: clients are not asked for a certificate. */
+    clientCa: z.string().nullable(),
+    clientAuth: z.enum(['required', 'optional']),
+    /** Hosts whose certificates the router itself obtains; absent: none. */
+    acme: RouteAuthority.optional(),
+  })
+  .refine(({ certificates, acme }) => certificates.length > 0 || acme !== undefined, {
+    error: 'expected at least one certificate, or an authority',
+  });
 export type RouteTls = z.infer<typeof RouteTls>;
 
 /**

@@ -1,6 +1,7 @@
 import type { Address } from '../core/address.ts';
 import type { Page } from '../core/page.ts';
 import type { Counters, Route } from '../core/traffic.ts';
+import type { Challenge } from './acme/messages.ts';
 
 /** A listening socket that the keeper made and that this process inherited. The data plane accepts on it; it never binds. */
 export interface Listener {
@@ -41,6 +42,8 @@ export interface DataPlane {
   release(): number;
   /** Which instances the checks found sick, by `instanceKey`: they get no new requests while another one may. */
   sicken(instances: readonly string[]): void;
+  /** What an authority asks for just now, to be shown on every listener; no others. */
+  prove(challenges: readonly Challenge[]): void;
   /** By service. `bootId` is the keeper's to add. */
   counters(): ReadonlyMap<string, Omit<Counters, 'bootId'>>;
   /**

@@ -18,3 +18,12 @@ export async function runWorker(): Promise<void> {
   ]);
   runWorkerProcess(createDataPlane());
 }
+
+/**
+ * The life of the process that asks an authority for one certificate, to be started by `issuerCommand` of a keeper. Resolves when it has
+ * begun.
+ */
+export async function runIssuer(): Promise<void> {
+  const { runIssuerProcess } = await import('./acme/issuer-process.ts');
+  runIssuerProcess();
+}

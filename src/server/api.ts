@@ -1,3 +1,4 @@
+import type { CertificateStatus } from '../core/certificate-status.ts';
 import { z } from 'zod';
 import { Colour } from '../core/colour.ts';
 import type { Deployment, DeploymentStatus, StepStatus } from '../core/deployment.ts';
@@ -73,6 +74,8 @@ export interface StatusView {
     readonly pid: number;
     readonly workers: number;
     readonly warnings: readonly string[];
+    /** Absent: the controller is of a version that does not know them. */
+    readonly certificates?: readonly CertificateStatus[];
   } | null;
   readonly services: readonly ServiceView[];
 }

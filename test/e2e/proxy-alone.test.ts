@@ -272,6 +272,7 @@ describe('an upgrade', () => {
     const ended = runKeeper({
       home: join(folder, 'home'),
       workers: 1,
+      issuerCommand: [...selfCommand(), 'proxy-issuer'],
       workerCommand: [...selfCommand(), 'proxy-worker'],
       successor: { command: ['/nowhere/at/all'], versionCommand: [program, '--version'] },
       log: () => undefined,

@@ -34,6 +34,7 @@ export async function keep(
       version,
       alone,
       workerCommand: [...self, 'proxy-worker'],
+      issuerCommand: [...self, 'proxy-issuer'],
       successor: {
         command: [
           ...self,

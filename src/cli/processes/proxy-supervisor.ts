@@ -38,8 +38,8 @@ export class ProxySupervisor {
 
   async status(): Promise<StatusView['proxy']> {
     try {
-      const { pid, workers, warnings } = await this.parts.router.status();
-      return { pid, workers: workers.filter(({ ready }) => ready).length, warnings };
+      const { pid, workers, warnings, certificates } = await this.parts.router.status();
+      return { pid, workers: workers.filter(({ ready }) => ready).length, warnings, certificates };
     } catch (error) {
       if (error instanceof CutoverError && error.code === 'proxy-absent') return null;
       throw error;

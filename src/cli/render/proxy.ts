@@ -6,6 +6,7 @@ import type { Weights } from '../../core/weights.ts';
 import type { ProxyStatus } from '../../proxy/admin/protocol.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { harmless } from '../terminal/text.ts';
+import { certificateLines } from './certificates.ts';
 import { modeLine } from './mode.ts';
 import { counted, duration } from './words.ts';
 
@@ -39,6 +40,8 @@ export function proxyStatusLines(
   status: ProxyStatus,
   services: readonly ProxyService[],
   paint: Paint,
+  /** Milliseconds since 1970. */
+  now: number = Date.now(),
 ): string[] {
   const ready = status.workers.filter((worker) => worker.ready).length;
   const lines = [
@@ -59,6 +62,7 @@ export function proxyStatusLines(
     }
   }
   if (services.length === 0) lines.push('  no service yet');
+  lines.push(...certificateLines(status.certificates, now, paint));
   for (const warning of status.warnings) lines.push(`  ! ${harmless(warning)}`);
   return lines;
 }

@@ -1,3 +1,4 @@
+import { certificateLines } from './certificates.ts';
 import { describeVerdict } from '../../core/verdict.ts';
 import type { DeploymentView, EnvironmentView, ServiceView, StatusView } from '../../server/api.ts';
 import type { InstanceStatus } from '../../ports/platform.ts';
@@ -30,6 +31,7 @@ export function statusLines({ controller, proxy, services }: StatusView, drawing
       `controller pid ${controller.pid}, version ${harmless(controller.version)}, up ${duration(now - controller.startedAt)}; `,
     ) + (proxy ? paint.dim(proxyWords) : proxyWords),
   );
+  lines.push(...certificateLines(proxy?.certificates ?? [], now, paint));
   for (const warning of proxy?.warnings ?? []) lines.push(`${paint.yellow('!')} ${harmless(warning)}`);
   return lines;
 }

@@ -11,6 +11,7 @@ import { modeOrder, type ModeWords } from '../mode-order.ts';
 import { keep } from '../processes/proxy-keeper.ts';
 import { aloneService, orderedRoute, proxyOrder, weightsOrder } from '../proxy-order.ts';
 import type { EntranceWords } from '../entrance-words.ts';
+import { type TlsWords, tlsWordNames } from '../tls-words.ts';
 import type { UpstreamWords } from '../upstream-words.ts';
 import {
   proxyDividedLine,
@@ -22,13 +23,11 @@ import {
 } from '../render/proxy.ts';
 import { upgradeProxy } from '../upgrade-proxy.ts';
 
-export interface ProxyOptions extends UpstreamWords, ModeWords, EntranceWords {
+export interface ProxyOptions extends TlsWords, UpstreamWords, ModeWords, EntranceWords {
   readonly listen?: string;
   readonly blue?: string;
   readonly green?: string;
   readonly live?: string;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
   readonly accessLog?: string;
   readonly sticky?: string;
   readonly sideHeader?: string;
@@ -41,7 +40,8 @@ export interface ProxyOptions extends UpstreamWords, ModeWords, EntranceWords {
 
 /** What only the start of a proxy is told. */
 const starting = [
-  ...(['listen', 'blue', 'green', 'live', 'tlsCert', 'tlsKey', 'accessLog', 'metrics', 'workers'] as const),
+  ...(['listen', 'blue', 'green', 'live', 'accessLog', 'metrics', 'workers'] as const),
+  ...tlsWordNames,
   ...(['upstreamProtocol', 'upstreamTls', 'upstreamCa', 'upstreamName'] as const),
   ...(['sticky', 'sideHeader', 'errorPage'] as const),
   ...(['upstreamCert', 'upstreamKey', 'upstreamInsecure'] as const),
@@ -86,6 +86,11 @@ async function serve(invocation: Invocation, options: ProxyOptions): Promise<num
   refuseModeWords('cutover proxy', options);
   const order = proxyOrder(options, invocation.cwd);
   const { cwd, home, json, output, paint } = invocation;
+  if (options.acme !== undefined && home === undefined)
+    throw usage(
+      'cutover proxy --acme: expected --home, where the certificates are kept, found none',
+      'name a directory: --home /var/lib/cutover; without one each start would ask the authority anew, and meet its limits',
+    );
   const settings = home === undefined ? {} : readHomeSettings(resolve(cwd, home));
   await keep(
     {

@@ -49,6 +49,17 @@ const families = parseExposition(
       table: { version: 1, services: ['shop'] },
       listeners: [],
       sick: [],
+      certificates: [
+        {
+          services: ['shop'],
+          hosts: ['shop.example'],
+          source: '/c.pem',
+          issuer: 'R3',
+          expiresAt: 1000,
+          renewsAt: null,
+          problem: null,
+        },
+      ],
       alone: false,
       warnings: [],
     },

@@ -19,6 +19,14 @@ export interface ProxyReading {
 const colours: readonly Colour[] = ['blue', 'green'];
 const classes = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
+/** The end of the certificate that a client of each host sees: the first that is for it. */
+function hostsOf(certificates: ProxyStatus['certificates']): Map<string, number> {
+  const byHost = new Map<string, number>();
+  for (const { hosts, expiresAt } of certificates)
+    for (const host of hosts) if (!byHost.get(host)) byHost.set(host, expiresAt ?? 0);
+  return byHost;
+}
+
 /** What the proxy has counted since its keeper started, as Prometheus text. Pure. */
 export function proxyMetrics({ status, services, certificates }: ProxyReading): string {
   type Labelled = { route: Route; colour: Colour; side: SideCounters; labels: Record<string, string> };
@@ -200,6 +208,15 @@ export function proxyMetrics({ status, services, certificates }: ProxyReading): 
         })),
       ),
     ),
+    {
+      name: 'cutover_certificate_expiry_seconds',
+      help: 'Until when the certificate of a host is valid, in seconds since 1970; 0 while there is none.',
+      type: 'gauge',
+      samples: [...hostsOf(status.certificates)].map(([host, expiresAt]) => ({
+        labels: { host },
+        value: expiresAt / 1000,
+      })),
+    },
     gauge(
       'certificate_not_after_seconds',
       'Until when a certificate that is served is valid, in seconds since 1970.',

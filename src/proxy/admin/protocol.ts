@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Address } from '../../core/address.ts';
+import { CertificateStatus } from '../../core/certificate-status.ts';
 import { Colour } from '../../core/colour.ts';
 import { errorTable, type ErrorCode } from '../../core/errors.ts';
 
@@ -27,6 +28,7 @@ export const ProxyStatus = z.object({
   listeners: z.array(Address),
   /** Instances that the checks found sick: service, colour, release and address. */
   sick: z.array(z.string()).default([]),
+  certificates: z.array(CertificateStatus).default([]),
   /** Whether it runs by itself: then the admin API switches it, and no controller's log knows of that. */
   alone: z.boolean().default(false),
   /** What a person should look at: a damaged table, an address that could not be bound. */

@@ -1,5 +1,6 @@
 import { CutoverError } from '../../core/errors.ts';
 import type { Counters } from '../../core/traffic.ts';
+import type { Challenge } from '../acme/messages.ts';
 import type { Listener, Provisions, Table } from '../data-plane.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import { rehearseSwitch } from './rehearsal.ts';
@@ -62,6 +63,8 @@ export class Fleet {
   private readonly workers = new Set<WorkerHandle>();
   private readonly totals = new Totals();
   private stopping = false;
+  /** What workers that start from now on are told to prove. */
+  private challenges: readonly Challenge[] = [];
 
   constructor(private readonly options: FleetOptions) {
     this.slots = Array.from({ length: options.size }, () => ({
@@ -127,6 +130,24 @@ export class Fleet {
         worker.order({ kind: 'sicken', instances: [...instances] }, this.options.answerMs),
       ),
     );
+  }
+
+  /**
+   * Has every worker prove this to an authority, and nothing else; those that start later, too.
+   *
+   * @throws WorkerSilent if one that accepts does not say that it does
+   */
+  async prove(challenges: readonly Challenge[]): Promise<void> {
+    this.challenges = challenges;
+    const answers = this.routing().map(async (worker) => {
+      try {
+        await worker.order({ kind: 'challenges', challenges: [...challenges] }, this.options.answerMs);
+      } catch (error) {
+        // One that drains or has ended is not asked by anybody any more.
+        if (worker.state === 'serving') throw error;
+      }
+    });
+    await Promise.all(answers);
   }
 
   /**
@@ -205,6 +226,7 @@ export class Fleet {
         this.options.provisions(),
         { index, of: this.slots.length },
         this.options.inbox,
+        this.challenges,
         this.options.drainMs,
         this.options.answerMs,
       );

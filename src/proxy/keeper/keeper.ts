@@ -18,6 +18,7 @@ import {
   withoutService,
   type ProxyTable,
 } from '../table/table.ts';
+import { Steward } from '../acme/steward.ts';
 import { CertificateWatch, examineCertificates, examineUpstream } from '../tls/certificate-watch.ts';
 import { switchTogether } from './barrier.ts';
 import { Fleet } from './fleet.ts';
@@ -41,6 +42,10 @@ export interface KeeperOptions {
   readonly home: string;
   /** Argument vector that starts a worker: a program that calls `runWorker`. */
   readonly workerCommand: readonly string[];
+  /** Argument vector that starts the process that asks an authority: a program that calls `runIssuer`. */
+  readonly issuerCommand: readonly string[];
+  /** How long after the first failure an authority is asked again (default 1 minute). */
+  readonly issuerRetryMs?: number;
   readonly workers: number;
   /** Of the program, for `status`. */
   readonly version: string;
@@ -79,6 +84,7 @@ export class Keeper {
   /** Workers of the program before this one, until they have ended. */
   private orphans: readonly ProcessIdentity[] = [];
   private readonly certificates: CertificateWatch;
+  private readonly steward: Steward;
   private readonly rotation: LogRotation;
   /** Addresses of the table that could not be bound, with the reason. */
   private readonly unbound = new Map<string, { readonly address: Address; readonly reason: string }>();
@@ -98,6 +104,13 @@ export class Keeper {
   ) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.certificates = new CertificateWatch(options.log);
+    this.steward = new Steward({
+      folder: join(options.home, 'proxy', 'acme'),
+      command: options.issuerCommand,
+      publish: (challenges) => fleet.prove(challenges),
+      log: options.log,
+      ...(options.issuerRetryMs === undefined ? {} : { firstRetryMs: options.issuerRetryMs }),
+    });
     this.rotation = new LogRotation(options.log);
     this.stopped = promise;
     this.resolveStopped = resolve;
@@ -161,7 +174,7 @@ export class Keeper {
         log: options.log,
         listeners: () => listeners.all(),
         provisions: () => ({ pages: shelf.pages, stickyKeys: stickyKeys.keys }),
-        inTurn: (task) => keeper.turns.run(() => task(keeper.inForce, listeners.all())),
+        inTurn: (task) => keeper.turns.run(() => task(keeper.tableOf(keeper.inForce), listeners.all())),
       });
       const keeper: Keeper = new Keeper(
         options,
@@ -187,6 +200,7 @@ export class Keeper {
         if (keeper.unbound.size) await Bun.sleep(bindAgainMs);
       }
       keeper.certificates.look(keeper.inForce.routes);
+      keeper.steward.follow(keeper.inForce.routes);
       rehearseChange();
       keeper.checks.follow(table);
       keeper.orphans = orphans;
@@ -208,6 +222,7 @@ export class Keeper {
       const before = this.listeners.all();
       try {
         if (asked.tls) examineCertificates(asked.service, asked.tls);
+        if (asked.tls?.acme) await this.steward.prepare(asked.service, asked.tls.acme);
         await examineAccessLog(asked);
         examineUpstream(asked);
         const newKey = asked.sticky?.by === 'cookie' && this.stickyKeys.need();
@@ -279,11 +294,13 @@ export class Keeper {
       table: { version: this.inForce.version, services: this.inForce.routes.map(({ service }) => service) },
       listeners: this.listeners.all().map(({ address }) => address),
       sick: this.checks.sick(),
+      certificates: [...this.certificates.status(), ...this.steward.status()],
       alone: this.options.alone ?? false,
       warnings: [
         ...this.warnings,
         ...[...this.unbound.values()].map(({ reason }) => reason),
-        ...this.certificates.problems(),
+        ...this.certificates.problems(Date.now()),
+        ...this.steward.problems(),
         ...this.shelf.warnings,
       ],
     };
@@ -301,12 +318,23 @@ export class Keeper {
   }
 
   private async end(drainMs: number, keepWorkers: boolean): Promise<void> {
+    await this.steward.stop();
     if (keepWorkers) this.fleet.abandon();
     else {
       this.listeners.keepOnly(new Map());
       await this.fleet.stop(drainMs);
       this.roster.remove();
     }
+  }
+
+  /** What workers route by: the table, with the files of what authorities have signed. */
+  private tableOf({ version, routes }: ProxyTable): Table {
+    return {
+      version,
+      routes: routes.map((route) =>
+        route.tls?.acme ? { ...route, tls: this.steward.served(route.tls) } : route,
+      ),
+    };
   }
 
   private change<T>(task: () => Promise<T>): Promise<T> {
@@ -326,7 +354,7 @@ export class Keeper {
   ): Promise<{ holdMs: number; held: number; counters: Counters }> {
     const prepared = this.file.prepare(next);
     let fresh: WorkerHandle[] | null = null;
-    const table: Table = { version: next.version, routes: next.routes };
+    const table = this.tableOf(next);
     const former = this.inForce;
     let counters: Counters | undefined;
     try {
@@ -360,6 +388,7 @@ export class Keeper {
       this.checks.follow(next);
       this.listeners.keepOnly(wanted);
       this.certificates.look(next.routes);
+      this.steward.follow(next.routes);
       for (const key of this.unbound.keys()) if (!wanted.has(key)) this.unbound.delete(key);
       return { holdMs, held, counters: counters ?? this.fleet.counters(service, this.bootId) };
     } catch (error) {
@@ -413,7 +442,7 @@ export class Keeper {
     const listeners = this.listeners.all();
     this.deferAccepts(this.inForce);
     const fresh = await this.fleet.prepareSet(listeners);
-    await this.fleet.startSet(fresh, this.inForce);
+    await this.fleet.startSet(fresh, this.tableOf(this.inForce));
     this.fleet.installSet(fresh);
     this.served = listeners;
   }
@@ -432,6 +461,7 @@ export class Keeper {
     // After an upgrade the former workers are still children of this process.
     this.orphans = this.orphans.filter(({ pid }) => !reap(pid));
     this.certificates.look(this.inForce.routes);
+    this.steward.look();
     this.rotation.look(this.inForce.routes);
     if (!this.unbound.size) return;
     this.turns

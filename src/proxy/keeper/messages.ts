@@ -3,6 +3,7 @@ import { Address } from '../../core/address.ts';
 import { Page } from '../../core/page.ts';
 import { StickyKey } from '../../core/sticky-key.ts';
 import { Counters, Route } from '../../core/traffic.ts';
+import { Challenge } from '../acme/messages.ts';
 
 /** What a worker counts for each service; the keeper adds its boot id. */
 export const WorkerCounters = z.record(z.string(), Counters.omit({ bootId: true }));
@@ -25,6 +26,8 @@ export const Order = z.discriminatedUnion('kind', [
     inbox: z.string(),
     /** Which of how many equal workers it is, the first being 0: what holds for the proxy as a whole is divided among them. */
     share: z.object({ index: z.int().min(0), of: z.int().min(1) }),
+    /** What an authority asks for just now. */
+    challenges: z.array(Challenge),
     drainMs: z.number().min(0),
   }),
   /** Makes a table ready, before anyone holds: the larger it is, the longer that takes. */
@@ -39,6 +42,8 @@ export const Order = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('counters'), id }),
   /** These instances are sick, by `instanceKey`, and no others. */
   z.object({ kind: z.literal('sicken'), id, instances: z.array(z.string()) }),
+  /** These proofs are to be shown to an authority, and no others. */
+  z.object({ kind: z.literal('challenges'), id, challenges: z.array(Challenge) }),
   z.object({ kind: z.literal('drain'), id, deadlineMs: z.number().min(0) }),
 ]);
 export type Order = z.infer<typeof Order>;

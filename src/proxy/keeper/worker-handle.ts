@@ -1,4 +1,5 @@
 import type { Subprocess } from 'bun';
+import type { Challenge } from '../acme/messages.ts';
 import type { Listener, Provisions, Table } from '../data-plane.ts';
 import { Report, type Order, type WorkerCounters } from './messages.ts';
 import { identityOf, type ProcessIdentity } from './process-identity.ts';
@@ -114,6 +115,7 @@ export class WorkerHandle {
     provisions: Provisions,
     share: { readonly index: number; readonly of: number },
     inbox: string,
+    challenges: readonly Challenge[],
     drainMs: number,
     timeoutMs: number,
   ): Promise<void> {
@@ -128,6 +130,7 @@ export class WorkerHandle {
         listeners,
         share,
         inbox,
+        challenges: [...challenges],
         drainMs,
       },
       timeoutMs,

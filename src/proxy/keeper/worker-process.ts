@@ -65,6 +65,7 @@ class WorkerProcess {
       case 'start':
         this.started = order;
         this.plane.provide(order.provisions);
+        this.plane.prove(order.challenges);
         this.plane.swap(this.ownOf(order.table));
         this.plane.listen(order.listeners);
         letGoOfStartPages((line) => process.stderr.write(`worker ${process.pid}: ${line}\n`));
@@ -88,6 +89,9 @@ class WorkerProcess {
         return 0;
       case 'provide':
         this.plane.provide(order.provisions);
+        return 0;
+      case 'challenges':
+        this.plane.prove(order.challenges);
         return 0;
       case 'counters':
         return 0;

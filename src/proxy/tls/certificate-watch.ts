@@ -1,8 +1,10 @@
 import { CutoverError } from '../../core/errors.ts';
 import type { Route, RouteTls } from '../../core/traffic.ts';
+import type { CertificateStatus } from '../../core/certificate-status.ts';
 import { Certificates } from './certificates.ts';
 import { loadCertificate, loadUpstreamContext } from './context.ts';
 import { UpstreamCredentials } from './upstream-credentials.ts';
+import { expiresSoonAt, type Validity } from './validity.ts';
 
 /** Throws `certificate-invalid` if a certificate of this route cannot be served; a route is refused before it is in force. */
 export function examineCertificates(service: string, tls: RouteTls): void {
@@ -31,8 +33,25 @@ function examine(service: string, load: () => unknown): void {
 
 /** What files hold certificates for one service or one side of it. */
 type Watched = Certificates | UpstreamCredentials;
-const problemsOf = (watched: Watched): readonly string[] =>
-  watched instanceof Certificates ? watched.problems() : watched.problem === null ? [] : [watched.problem];
+
+function problemsOf(watched: Watched, now: number): readonly string[] {
+  if (!(watched instanceof Certificates)) return watched.problem === null ? [] : [watched.problem];
+  return watched
+    .all()
+    .flatMap(({ files, served, problem }) => [problem, served && endOf(files.cert, served.validity, now)])
+    .filter((problem) => problem !== null);
+}
+
+/** What is to be said of a certificate whose end is near; null if it is not. */
+function endOf(path: string, validity: Validity, now: number): string | null {
+  const until = new Date(validity.until).toISOString();
+  if (now >= validity.until) return `${path}: expected a certificate that holds, found one until ${until}`;
+  if (now < validity.from)
+    return `${path}: expected a certificate that holds, found one from ${new Date(validity.from).toISOString()} on`;
+  return now < expiresSoonAt(validity)
+    ? null
+    : `${path}: the certificate holds until ${until}; put a new one in its place`;
+}
 
 /** The keeper's eye on the files that its workers use: what is wrong with them is shown by `status`. */
 export class CertificateWatch {
@@ -58,7 +77,7 @@ export class CertificateWatch {
       }
     }
     this.watched = watched;
-    const problems = this.problems();
+    const problems = this.problems(Date.now());
     for (const problem of problems) if (!this.known.includes(problem)) this.log(problem);
     this.known = problems;
   }
@@ -72,9 +91,26 @@ export class CertificateWatch {
     return [...new Map(all.map((each) => [`${each.service} ${each.file}`, each])).values()];
   }
 
-  problems(): string[] {
+  status(): CertificateStatus[] {
+    return [...this.watched.values()].flatMap(({ service, files: watched }) =>
+      watched instanceof Certificates
+        ? watched.all().map(({ files, served, problem }) => ({
+            services: [service],
+            hosts: [...(served?.hosts ?? files.hosts)],
+            source: files.cert,
+            issuer: served?.issuer ?? null,
+            expiresAt: served?.validity.until ?? null,
+            renewsAt: null,
+            problem,
+          }))
+        : [],
+    );
+  }
+
+  /** @param now milliseconds since 1970 */
+  problems(now: number): string[] {
     const all = [...this.watched.values()].flatMap(({ service, files }) =>
-      problemsOf(files).map((problem) => `service ${service}: ${problem}`),
+      problemsOf(files, now).map((problem) => `service ${service}: ${problem}`),
     );
     // Both sides mostly use the same files.
     return [...new Set(all)];

@@ -50,8 +50,13 @@ export class Certificates {
   /** Until when each of those that are served is valid, by the path of its file. */
   validity(): { readonly file: string; readonly notAfter: number }[] {
     return this.kept.flatMap(({ files, served }) =>
-      served === null ? [] : [{ file: files.cert, notAfter: served.notAfter }],
+      served === null ? [] : [{ file: files.cert, notAfter: served.validity.until }],
     );
+  }
+
+  /** Each with what is served of it, and why its files as they are now are not. */
+  all(): readonly Readonly<Pick<Kept, 'files' | 'served' | 'problem'>>[] {
+    return this.kept;
   }
 
   /** What is wrong with files just now. */

@@ -4,6 +4,7 @@ import { createSecureContext, getCACertificates, type SecureContextOptions } fro
 import { CutoverError } from '../../core/errors.ts';
 import type { RouteTls } from '../../core/traffic.ts';
 import type { RouteUpstreamTls } from '../../core/upstream.ts';
+import { issuerOf, validityOf, type Validity } from './validity.ts';
 
 /** What Bun's sockets take for a certificate with its key and all settings; nothing else is known of it. */
 export type NativeContext = object;
@@ -13,8 +14,8 @@ export interface ServedCertificate {
   readonly context: NativeContext;
   /** In lower case; `*.` stands for one label. */
   readonly hosts: readonly string[];
-  /** Milliseconds since 1970. */
-  readonly notAfter: number;
+  readonly validity: Validity;
+  readonly issuer: string;
 }
 
 type CertificateFiles = RouteTls['certificates'][number];
@@ -82,7 +83,8 @@ export function loadCertificate({ cert, key, hosts }: CertificateFiles, tls: Rou
     return {
       context,
       hosts: hosts.length > 0 ? hosts : hostsOf(certificate),
-      notAfter: Date.parse(certificate.validTo),
+      validity: validityOf(certificate),
+      issuer: issuerOf(certificate),
     };
   } catch (cause) {
     throw unusable(
@@ -93,8 +95,8 @@ export function loadCertificate({ cert, key, hosts }: CertificateFiles, tls: Rou
   }
 }
 
-/** Bun's type of a context does not say what is in it. */
-function contextOf(options: SecureContextOptions): NativeContext {
+/** A context of `createSecureContext`, unwrapped: Bun’s type does not say what is in it. */
+export function contextOf(options: SecureContextOptions): NativeContext {
   const made: unknown = createSecureContext(options);
   const context = made instanceof Object && 'context' in made ? made.context : null;
   if (!(context instanceof Object)) throw new Error('the runtime made no context');

@@ -1,15 +1,17 @@
 import { ascii } from '../http1/octets.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 
-const challenge = ascii('/.well-known/acme-challenge/');
+/** Where an authority looks for a proof (RFC 8555 §8.3). */
+export const challengePath = ascii('/.well-known/acme-challenge/');
 
 const text = (bytes: Uint8Array, from: number, to: number): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1');
 
-/** Whether it asks for the proof that a certificate's authority wants over plain HTTP (RFC 8555 §8.3): that goes to the service. */
+/** Whether it asks for the proof that a certificate's authority wants over plain HTTP (RFC 8555 §8.3): what is not answered goes to the service. */
 export function isForChallenge(bytes: Uint8Array, head: RequestHead): boolean {
-  if (head.targetTo - head.targetFrom <= challenge.length) return false;
-  for (let i = 0; i < challenge.length; i++) if (bytes[head.targetFrom + i] !== challenge[i]) return false;
+  if (head.targetTo - head.targetFrom <= challengePath.length) return false;
+  for (let i = 0; i < challengePath.length; i++)
+    if (bytes[head.targetFrom + i] !== challengePath[i]) return false;
   return true;
 }
 

@@ -10,6 +10,7 @@ import type { Recorder } from '../record/recorder.ts';
 import { type AnswerStatus, answer, isAnswerStatus } from './answer.ts';
 import type { ClientSocket } from './client-socket.ts';
 import type { Exchange } from './exchange.ts';
+import type { HandshakeProofs } from './handshake-proofs.ts';
 import { Outlet } from './outlet.ts';
 import type { Limits } from './limits.ts';
 import type { Pages } from './pages.ts';
@@ -28,6 +29,8 @@ export interface ListeningPoint {
   limits: Limits;
   /** Clients come over TLS. */
   readonly secure: boolean;
+  /** Shows an authority in handshakes that hosts are ours; null: it is not asked there. */
+  proofs: HandshakeProofs | null;
 }
 
 /** Where connections wait with a whole head. Who waits too long is its to answer, if it says how. */

@@ -30,6 +30,7 @@ export function welcome(
   socket.data = client;
   if (point.limits.clientConnections > 0) client.countFor(point.limits.clientConnections);
   if (point.entry?.raw === true) client.relay();
+  if (point.proofs !== null) point.proofs.examine(socket);
 }
 
 // One function each for all connections: what differs is in `socket.data`. It is absent until the connection was welcomed; nothing is

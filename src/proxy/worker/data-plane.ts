@@ -2,6 +2,8 @@ import type { SocketListener, TCPSocketListenOptions } from 'bun';
 import { formatAddress } from '../../core/address.ts';
 import type { Colour } from '../../core/colour.ts';
 import type { Counters } from '../../core/traffic.ts';
+import type { Challenge } from '../acme/messages.ts';
+import { Proofs } from '../acme/proofs.ts';
 import type { DataPlane, Listener, Provisions, Table } from '../data-plane.ts';
 import { Recorders } from '../record/recorders.ts';
 import { ascii } from '../http1/octets.ts';
@@ -115,6 +117,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
           entry,
           limits: entry?.limits ?? limits,
           secure: tls !== undefined,
+          proofs: null,
         };
         points.push(point);
         if (tls === undefined) sockets.push(accept(plane, point, fd));
@@ -152,6 +155,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       plane.waiting.clear();
       for (const client of waiting) client.release();
       return waiting.length;
+    },
+    prove(challenges: readonly Challenge[]): void {
+      plane.proofs = Proofs.of(challenges);
     },
     sicken: (instances) => routing.sicken(new Set(instances)),
     counters(): ReadonlyMap<string, Omit<Counters, 'bootId'>> {

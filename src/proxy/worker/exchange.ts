@@ -1,4 +1,5 @@
 import type { FailureCause } from '../../core/traffic.ts';
+import type { Proofs } from '../acme/proofs.ts';
 import { ChunkedBody } from '../http1/chunked-body.ts';
 import type { HeadLimits } from '../http1/limits.ts';
 import { isIdempotent, isSafe, Method, parseRequestHead } from '../http1/request-head.ts';
@@ -120,6 +121,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     client.tally = entry?.tally ?? null;
     client.pages = entry?.pages ?? null;
     if (client.pages !== null) client.asked = bytes.subarray(head.start, head.end);
+    if (plane.proofs !== null && this.prove(plane.proofs)) return;
     if (entry === undefined) return client.refuse(503, 'nothing is served here');
     if (entry.trust !== client.judgedBy) client.judge(entry.trust);
     if (client.believes !== null) client.believe(bytes, head);
@@ -197,6 +199,15 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     const { start, end } = plane.requestHead;
     client.pages = pages;
     client.asked = client.bytes!.subarray(start, end);
+  }
+
+  /** Answers an authority that asks for the proof of a host; false if the request is for something else. */
+  private prove(proofs: Proofs): boolean {
+    const { client, plane } = this;
+    const answer = proofs.answerTo(client.bytes!, plane.requestHead);
+    if (answer === null) return false;
+    client.conclude(answer, 200);
+    return true;
   }
 
   private redirect(port: number): void {

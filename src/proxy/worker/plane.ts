@@ -1,3 +1,4 @@
+import type { Proofs } from '../acme/proofs.ts';
 import type { Provisions } from '../data-plane.ts';
 import { chainBytes } from '../http1/forwarded-chain.ts';
 import { ForwardedLinesByClient } from '../http1/forwarded.ts';
@@ -19,6 +20,8 @@ const roomFor = ({ requestHead, responseHead }: Limits): number =>
 export class Plane {
   holding = false;
   draining = false;
+  /** What an authority asks for just now; null: nothing. */
+  proofs: Proofs | null = null;
   /** Requests with a whole head that wait for `release`, in the order in which they came. */
   readonly waiting = new Set<ClientConnection>();
   readonly clients = new Set<ClientConnection>();

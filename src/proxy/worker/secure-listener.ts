@@ -5,14 +5,16 @@ import { Certificates } from '../tls/certificates.ts';
 import type { NativeContext } from '../tls/context.ts';
 import { ClientConnection, type ListeningPoint } from './client-connection.ts';
 import { handlersOf } from './client-handlers.ts';
+import { HandshakeProofs, proofProtocol } from './handshake-proofs.ts';
 import type { Plane } from './plane.ts';
 
 /** ALPN protocol names as they go over the wire (RFC 7301 §3.1): each with its length before it, the preferred one first. */
 const protocols = Buffer.from('\x02h2\x08http/1.1', 'latin1');
+const protocolsWithProof = Buffer.concat([protocols, Buffer.from(`\x0a${proofProtocol}`, 'latin1')]);
 
 /** What Bun's types do not tell: a descriptor that listens already, a context made before, and a choice of it by host name. */
 type Handlers = SocketHandler<ClientConnection> & {
-  serverName(listener: unknown, host: string): NativeContext | undefined;
+  serverName(listener: unknown, host: string, socket: object): NativeContext | undefined;
 };
 type Options = Omit<TCPSocketListenOptions<ClientConnection>, 'socket' | 'tls'> & {
   fd: number;
@@ -36,6 +38,7 @@ export class SecureListener {
     private readonly tls: RouteTls,
   ) {
     this.certificates = new Certificates(tls);
+    if (tls.acme?.challenge === 'tls-alpn-01') point.proofs = new HandshakeProofs(plane);
     this.look(plane.coarse);
   }
 
@@ -59,9 +62,20 @@ export class SecureListener {
     const { plane, point, tls, certificates } = this;
     const asked = tls.clientCa !== null;
     const required = asked && tls.clientAuth === 'required';
+    const { proofs } = point;
+    const handlers = handlersOf(plane, point);
     const socket: Handlers = {
-      ...handlersOf(plane, point),
+      ...handlers,
+      ...(proofs && {
+        close(closed: Socket<ClientConnection>, error?: Error) {
+          proofs.forget(closed);
+          void handlers.close?.(closed, error);
+        },
+      }),
       handshake(opened: Socket<ClientConnection>, done: boolean) {
+        // No request comes by that protocol: who asked has seen the certificate by now (RFC 8737 §3).
+        if (done && proofs !== null && opened.alpnProtocol === proofProtocol)
+          return opened.data.finish(false);
         // Bun ends a handshake that fails; that a client without a good certificate goes no further is not left to it.
         if (!done || (required && !opened.authorized)) opened.terminate();
         else opened.data.onSecured(opened.alpnProtocol === 'h2');
@@ -71,7 +85,8 @@ export class SecureListener {
         if (!('code' in error)) plane.defect(error);
         failed.terminate();
       },
-      serverName: (_listener, host) => certificates.contextFor(host) ?? undefined,
+      serverName: (_listener, host, opened) =>
+        proofs?.contextFor(opened, host) ?? certificates.contextFor(host) ?? undefined,
     };
     const options: Options = {
       // A listener closes its descriptor when it stops; the keeper's socket is to outlive this one.
@@ -82,7 +97,7 @@ export class SecureListener {
       socket,
       tls: {
         secureContext,
-        ALPNProtocols: protocols,
+        ALPNProtocols: proofs === null ? protocols : protocolsWithProof,
         requestCert: asked,
         rejectUnauthorized: required,
       },
