@@ -20,6 +20,10 @@ const benches: Readonly<Record<string, Bench>> = {
     about: 'what is promised of reliability, with faults put in (--row N, --minutes M); docs/reliability.md',
     run: async (args) => (await import('./scorecard/scorecard.ts')).benchScorecard(args),
   },
+  own: {
+    about: 'processor time of our own code for a request, without kernel and sockets (--rounds N)',
+    run: async (args) => (await import('./proxy/own-code.ts')).benchOwnCode(args),
+  },
   deploy: {
     about: 'switch, rollback, deploy and status times with load',
     run: async () => (await import('./deploy.ts')).benchDeploy(),
