@@ -369,6 +369,33 @@ describe('by a header', () => {
 });
 
 describe('by the client', () => {
+  test('who is named by a trusted proxy, over HTTP/2 too', async () => {
+    const sticky: RouteSticky = { by: 'client', scope: 'instance', cookie: null, header: null };
+    await using it = await house(['1', '2', '3', '4']);
+    it.rig.routes({
+      service: 'shop',
+      to: it.of('1')[0]!,
+      blue: { release: 1, instances: it.of('1', '2', '3', '4') },
+      sticky,
+      entrance: { proxyProtocol: false, trust: ['127.0.0.1'] },
+    });
+    const one = await visitor(it.rig);
+    const homes = new Map<string, string>();
+    for (let n = 0; n < 30; n++) {
+      const address = `10.0.0.${n}`;
+      const home = await one.ask(`X-Forwarded-For: ${address}`);
+      homes.set(address, home);
+      expect(await one.ask(`X-Forwarded-For: ${address}`)).toBe(home);
+    }
+    expect(new Set(homes.values()).size).toBe(4);
+    const url = `http://${formatAddress(it.rig.address)}/`;
+    for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4']) {
+      const words = ['-sS', '--http2-prior-knowledge', '-H', `X-Forwarded-For: ${address}`, url];
+      const ran = Bun.spawn(['curl', ...words]);
+      expect(await ran.stdout.text()).toBe(homes.get(address)!);
+    }
+  });
+
   test('all its connections go to the same instance', async () => {
     const sticky: RouteSticky = { by: 'client', scope: 'instance', cookie: null, header: null };
     await using it = await house(['1', '2', '3', '4']);
