@@ -12,11 +12,12 @@ export async function runKeeper(options: KeeperProcessOptions): Promise<void> {
 
 /** A worker's whole life in this process, to be started by `workerCommand` of a keeper. Resolves when it has begun. */
 export async function runWorker(): Promise<void> {
-  const [{ runWorkerProcess }, { createDataPlane }] = await Promise.all([
+  const [{ runWorkerProcess }, { createDataPlane }, { connectionCap, descriptorLimit }] = await Promise.all([
     import('./keeper/worker-process.ts'),
     import('./worker/data-plane.ts'),
+    import('./worker/connection-cap.ts'),
   ]);
-  runWorkerProcess(createDataPlane());
+  runWorkerProcess(createDataPlane({ limits: { connections: connectionCap(descriptorLimit()) } }));
 }
 
 /**

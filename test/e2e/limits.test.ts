@@ -58,10 +58,13 @@ afterEach(async () => {
 const admin = (): string => join(folder, 'admin.sock');
 
 /** `cutover proxy` in a process of its own, with one worker; returns where it listens. */
-async function proxy(...words: string[]): Promise<Address> {
+const proxy = (...words: string[]): Promise<Address> => proxyUnder([], ...words);
+/** The same, started by another program (`prefix`). */
+async function proxyUnder(prefix: readonly string[], ...words: string[]): Promise<Address> {
   const blue = words.includes('--blue') ? [] : ['--blue', formatAddress(origin.address)];
   child = Bun.spawn(
     [
+      ...prefix,
       ...selfCommand(),
       ...['proxy', '--listen', '127.0.0.1:0', '--workers', '1', '--admin', admin()],
       ...[...blue, ...words],
@@ -183,6 +186,29 @@ describe('a connection', () => {
     );
     expect(await refused()).toEqual({ connections: 1 });
     expect((await first.send(get()).response()).status).toBe(200);
+  });
+  test('beyond what descriptors allow is told so, and the others are served', async () => {
+    // (256 - 64) / 2
+    const cap = 96;
+    const address = await proxyUnder(['prlimit', '--nofile=256:256']);
+    const kept: Wire[] = [];
+    for (let n = 0; n < cap; n++) {
+      kept.push(await connect(address));
+      expect((await kept[n]!.send(get()).response()).status).toBe(200);
+    }
+    const next = await connect(address);
+    expect((await next.send(get()).response()).status).toBe(503);
+    await next.gone();
+    // Far more than there are descriptors for; whoever is reset at once counts as told.
+    await Promise.allSettled(Array.from({ length: 400 }, () => connect(address)));
+    const told = async (): Promise<number> => (await refused())[503] ?? 0;
+    expect(await told()).toBeGreaterThan(1);
+    for (const wire of wires.filter((each) => !kept.includes(each))) if (!wire.closed) wire.abort();
+    // Those that have been idle for the longest give way, so that new clients find room.
+    await kept[0]!.gone();
+    expect((await (await connect(address)).send(get()).response()).status).toBe(200);
+    const status = await new EmbeddedRouter('/', admin()).status();
+    expect(status.workers).toMatchObject([{ ready: true, restarts: 0 }]);
   });
   test('begins with a PROXY header where that is required', async () => {
     const address = await proxy('--proxy-protocol', '--trust', '127.0.0.0/8,192.0.2.0/24');

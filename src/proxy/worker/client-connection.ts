@@ -67,6 +67,8 @@ const Stage = {
 type Stage = (typeof Stage)[keyof typeof Stage];
 
 const nothing = new Uint8Array(0);
+/** How many that have no place are told so at a time; the reserve of descriptors is for them, too. */
+const mostTold = 16;
 
 /** Such as `TLSv1.3`; null if the handshake is not over. */
 function tlsVersionOf(socket: ClientSocket): string | null {
@@ -136,6 +138,16 @@ export class ClientConnection {
     this.idleSince = plane.tick();
     this.deadline = this.idleSince + (point.secure ? point.limits.headMs : point.limits.idleMs);
     plane.clients.add(this);
+  }
+
+  /** There are as many clients as there may be: it is told so, or sent away without a word if too many are being told. */
+  turnOut(): void {
+    const { clients, limits } = this.plane;
+    const patient = clients.size <= limits.connections + mostTold;
+    const { entry, secure } = this.point;
+    if (patient && !secure && entry?.raw !== true) return this.refuse(503, 'too many connections');
+    entry?.doorTally.refused(503);
+    this.terminate();
   }
 
   /** Counts it for its client's address, and closes it if that has `most` already: the address asks for too much, not the request. */
@@ -427,7 +439,7 @@ export class ClientConnection {
 
   /** Looked at now and then instead of a timer for each request. */
   sweep(now: number): void {
-    if (this.stage === Stage.reading && this.plane.draining && this.from === this.to)
+    if (this.stage === Stage.reading && (this.plane.draining || this.plane.crowded) && this.from === this.to)
       if (now - this.idleSince >= this.plane.limits.drainIdleMs) return this.close();
     if (this.until !== 0 && now >= this.until && this.stage === Stage.busy) {
       this.until = 0;

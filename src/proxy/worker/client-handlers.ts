@@ -28,6 +28,10 @@ export function welcome(
 ): void {
   const client = new ClientConnection(plane, point, socket, told);
   socket.data = client;
+  if (plane.clients.size > plane.limits.connections) {
+    client.turnOut();
+    return;
+  }
   if (point.limits.clientConnections > 0) client.countFor(point.limits.clientConnections);
   if (point.entry?.raw === true) client.relay();
   if (point.proofs !== null) point.proofs.examine(socket);

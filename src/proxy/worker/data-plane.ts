@@ -78,6 +78,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       judgeFrom = now + limits.sweepMs / 2;
     sweptAt = now;
     if (now < judgeFrom) return;
+    plane.crowded = plane.clients.size >= limits.connections - (limits.connections >> 3);
     for (const client of plane.clients) client.sweep(now);
     for (const connection of plane.multiplexed) connection.sweep(now);
     plane.greetings.look(now);

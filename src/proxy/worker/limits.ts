@@ -36,6 +36,11 @@ export interface Limits {
   readonly upstreamIdle: number;
   /** How long an instance that refused a connection is passed over while another one is there. */
   readonly avoidMs: number;
+  /**
+   * Connections of clients in this worker. One more is answered by 503 and closed; far beyond that, closed at once. When they
+   * are nearly so many, idle ones are closed early.
+   */
+  readonly connections: number;
   /** Connections of one client address in this worker; one more is closed at once. 0: any number. */
   readonly clientConnections: number;
   /** Requests that wait at the barrier of a switch, or for an instance; the next one gets 503. */
@@ -68,6 +73,7 @@ export const defaultLimits: Limits = {
   freshMs: 1_000,
   upstreamIdle: 256,
   avoidMs: 1_000,
+  connections: 1_000_000,
   clientConnections: 0,
   held: 65_536,
   perInstance: 0,

@@ -22,6 +22,8 @@ export class Plane {
   draining = false;
   /** What an authority asks for just now; null: nothing. */
   proofs: Proofs | null = null;
+  /** There are nearly as many clients as there may be: those that are idle go early. */
+  crowded = false;
   /** Requests with a whole head that wait for `release`, in the order in which they came. */
   readonly waiting = new Set<ClientConnection>();
   readonly clients = new Set<ClientConnection>();
