@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'bun:test';
 import {
   ErrorCode,
@@ -454,4 +456,25 @@ describe('a connection of HTTP/2', () => {
     client.ask(1).send(goAwayFrame(0, ErrorCode.none));
     expect((await client.response(1)).status).toBe('200');
   });
+});
+
+test('docs/http2.md says what the client is told', async () => {
+  const page = readFileSync(join(import.meta.dir, '../../../docs/http2.md'), 'utf8');
+  const said = (name: string): number => Number(new RegExp(`^\\| ${name} *\\| (\\d+)`, 'm').exec(page)?.[1]);
+  await using rig = await Rig.with(answering(ok('x')));
+  const client = await Http2Wire.open(rig);
+  await client.until('settings ack');
+  const { payload } = client.frames[0]!;
+  const told = new Map<number, number>();
+  for (let at = 0; at < payload.length; at += 6)
+    told.set(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
+  expect(told).toEqual(
+    new Map([
+      [Setting.maxConcurrentStreams, said('`MAX_CONCURRENT_STREAMS`')],
+      [Setting.initialWindowSize, said('`INITIAL_WINDOW_SIZE`')],
+      [Setting.maxHeaderListSize, said('`MAX_HEADER_LIST_SIZE`')],
+      [Setting.enableConnectProtocol, said('`ENABLE_CONNECT_PROTOCOL`')],
+    ]),
+  );
+  expect(client.frames[1]!.payload.readUInt32BE(0)).toBe(said('window of the connection') - 65_535);
 });
