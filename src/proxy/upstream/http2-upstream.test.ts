@@ -653,6 +653,23 @@ describe('sessions', () => {
     await peer!.wire.gone();
   });
 
+  test('that were about to begin when their instance left the table still serve who waits for them', async () => {
+    const gone = Promise.withResolvers<undefined>();
+    let peer: InstancePeer | undefined;
+    await using rig = await rigWith(async (wire) => {
+      await gone.promise;
+      peer = await InstancePeer.greet(wire);
+      peer.answer(await peer.request(0), 'begun before');
+    });
+    const wire = await rig.connect();
+    wire.send(post('x'));
+    await rig.when(() => rig.origins[0]!.wires.length === 1, 'connected');
+    rig.route({ blue: [], green: [rig.origin(answering(ok('green'))).address], live: 'green' });
+    gone.resolve(undefined);
+    await wire.has('begun before');
+    await peer!.wire.gone();
+  });
+
   test('lose one stream when a client leaves, and go on', async () => {
     let gone: number | null = null;
     await using rig = await rigWith(async (wire) => {

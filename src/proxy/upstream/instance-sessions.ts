@@ -53,7 +53,7 @@ export class InstanceSessions implements SessionOwner {
   /** The instance has left the table: what is open ends by itself. */
   retire(): void {
     this.retired = true;
-    for (const session of [...this.sessions]) session.retire();
+    this.leaveIfRetired();
   }
 
   sweep(now: number): void {
@@ -73,6 +73,7 @@ export class InstanceSessions implements SessionOwner {
       if (!seeker.isClosed) this.give(session, seeker);
     }
     this.makeRoom();
+    this.leaveIfRetired();
   }
   onGone(session: InstanceSession, why: string | null): void {
     this.sessions.delete(session);
@@ -86,6 +87,12 @@ export class InstanceSessions implements SessionOwner {
     const refused = this.waiting;
     this.waiting = [];
     for (const seeker of refused) if (!seeker.isClosed) seeker.onRefused(why);
+  }
+
+  /** What was begun has its stream first, also if it still waits for one. */
+  private leaveIfRetired(): void {
+    if (!this.retired || this.waiting.some(({ isClosed }) => !isClosed)) return;
+    for (const session of [...this.sessions]) session.retire();
   }
 
   private give(session: InstanceSession, seeker: StreamSeeker): void {
@@ -111,6 +118,5 @@ export class InstanceSessions implements SessionOwner {
     this.sessions.add(session);
     host.alive.add(session);
     dialer.dial(this.address, session);
-    if (this.retired) session.retire();
   }
 }
