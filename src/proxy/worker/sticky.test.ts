@@ -160,6 +160,31 @@ describe('a cookie', () => {
     expect([await one.askOften(3), one.given]).toEqual([[other], 2]);
   });
 
+  test('of an instance that is full leads to another one, and is renewed', async () => {
+    await using rig = await Rig.start();
+    rig.plane.provide({ pages: {}, stickyKeys: [key] });
+    const gate = Promise.withResolvers<void>();
+    const named = (name: string) =>
+      rig.origin(async (wire) => {
+        for (;;) {
+          await wire.until(() => wire.closed || wire.ended || wire.text.includes('\r\n\r\n'), 'request');
+          if (wire.closed || wire.ended) return wire.close();
+          if (wire.take().startsWith('GET /slow')) await gate.promise;
+          wire.send(ok(name));
+        }
+      }).address;
+    rig.route({ blue: [named('1'), named('2')], sticky: byCookie(), limits: { perInstance: 1 } });
+    const one = await visitor(rig);
+    const home = await one.ask();
+    const slow = (await rig.connect()).send(get('/slow', `Cookie: ${one.cookie}`));
+    await rig.when(() => rig.side().inFlight === 1, 'slow');
+    const elsewhere = await one.ask();
+    expect([elsewhere === home, one.given]).toEqual([false, 2]);
+    expect([await one.ask(), one.given]).toEqual([elsewhere, 2]);
+    gate.resolve();
+    expect((await slow.response()).body).toBe(home);
+  });
+
   test('of the old side leads to the new one after a switch, and back', async () => {
     await using it = await house(['b1', 'b2', 'g1', 'g2']);
     const route = (epoch: number, live: 'blue' | 'green'): void =>
