@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RouteAuthority } from '../../src/core/certificate-authority.ts';
 import type { CertificateStatus } from '../../src/core/certificate-status.ts';
@@ -126,6 +126,17 @@ test('a certificate outlives the proxy, and the authority is not asked again', a
   await proxy.startKeeper(2);
   await served('shop.example');
   expect(authority.journal.filter((line) => line.startsWith('order'))).toEqual(['order shop.example']);
+});
+
+test('a folder that was lost is made anew, also where the authority can ask only in handshakes', async () => {
+  await serve(1, ['shop.example'], { challenge: 'tls-alpn-01' });
+  await obtained('shop.example');
+  await proxy.stop();
+  rmSync(join(proxy.home, 'proxy', 'acme'), { recursive: true });
+  await proxy.startKeeper(2);
+  await obtained('shop.example');
+  await served('shop.example');
+  expect(authority.journal.filter((line) => line.startsWith('account')).length).toBe(2);
 });
 
 test('a certificate is renewed before its end', async () => {

@@ -189,6 +189,12 @@ export class Keeper {
         [...warnings],
       );
       await keeper.bindTable();
+      for (const { service, tls } of table.routes)
+        if (tls?.acme)
+          // Traffic of other hosts does not wait for it to be mended.
+          await keeper.steward
+            .prepare(service, tls.acme)
+            .catch((error: unknown) => keeper.warn(errorRecord(error).message));
       await keeper.replaceWorkers();
       await takeover?.drain();
       // An orphan that did not answer held its sockets until now, and the last of its threads ends a moment after it.
