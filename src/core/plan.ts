@@ -15,7 +15,13 @@ export const PlannedStep = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('health'), colour: Colour, release }),
   z.object({ kind: z.literal('verify'), colour: Colour, release, checks: z.int().min(0) }),
   z.object({ kind: z.literal('switch'), from: Colour.nullable(), to: Colour, release }),
-  z.object({ kind: z.literal('drain'), colour: Colour, forMs: z.number() }),
+  /** `closeOverMs`: the time over which what is left then is ended; null: it goes on, as it did in plans that say nothing. */
+  z.object({
+    kind: z.literal('drain'),
+    colour: Colour,
+    forMs: z.number(),
+    closeOverMs: z.number().nullable().default(null),
+  }),
   /** `back`: the side that a failure goes back to, if there is one. */
   z.object({ kind: z.literal('bake'), colour: Colour, release, back: Colour.nullable(), forMs: z.number() }),
   z.object({ kind: z.literal('keep'), colour: Colour, release, forMs: z.number() }),

@@ -38,7 +38,7 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
     // Without a count from the beginning, the router did not know the service yet: all that it has counted is ours.
     const base = start && end && start.bootId === end.bootId ? start[colour] : emptySide();
     const seen = end ? combineSides(end[colour], base, -1) : emptySide();
-    const { requests, failed, held, retried, writes, clientClosed, status } = seen;
+    const { requests, failed, held, retried, writes, clientClosed, cut, status } = seen;
     return {
       release: service.environments[colour].release,
       requests,
@@ -47,6 +47,7 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
       retried,
       writes,
       clientClosed,
+      cut,
       status,
     };
   };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Colour } from './colour.ts';
+import { Cut } from './cut.ts';
 import { Timeline } from './timeline.ts';
 
 /** SHA-256, in hexadecimal. */
@@ -20,6 +21,8 @@ export const SideReceipt = z.object({
   retried: z.number(),
   writes: z.number(),
   clientClosed: z.number(),
+  /** What was ended on purpose, so that this environment got free. */
+  cut: Cut.optional(),
   status: z.record(z.string(), z.number()),
 });
 export type SideReceipt = z.infer<typeof SideReceipt>;

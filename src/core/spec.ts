@@ -522,11 +522,20 @@ export const Spec = z
         drain: Duration.default(30_000).describe(
           'How long the old side may take to finish what it has begun.',
         ),
+        leftover: z
+          .enum(['close', 'keep'])
+          .default('close')
+          .describe(
+            'What becomes of what is still in flight on the old side then, such as WebSockets: `close`: it is ended, one after the other. `keep`: it goes on until its side is stopped. See docs/long-lived.md.',
+          ),
+        closeOver: Duration.default(10_000).describe(
+          'The time over which what is left is ended, spread evenly: whoever is cut comes back, and not all at once.',
+        ),
         bake: Duration.default(0).describe(
           'How long the new side is watched after the switch, ready to go back by itself if it does badly.',
         ),
       })
-      .default({ kind: 'blue-green', drain: 30_000, bake: 0 })
+      .default({ kind: 'blue-green', drain: 30_000, leftover: 'close', closeOver: 10_000, bake: 0 })
       .describe('How a release is taken live.'),
     checks: z
       .array(Check)

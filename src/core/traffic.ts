@@ -5,6 +5,7 @@ import { RouteAuthority } from './certificate-authority.ts';
 import { HostPattern, PathRule } from './claim.ts';
 import { Colour } from './colour.ts';
 import { RouteEntrance } from './entrance.ts';
+import { combineCut, Cut, noneCut } from './cut.ts';
 import { InstancePolicy } from './instance-policy.ts';
 import { combine, Histogram } from './latency.ts';
 import { RouteLimits } from './limits.ts';
@@ -130,6 +131,8 @@ export const SideCounters = z.object({
   bytesIn: z.number(),
   bytesOut: z.number(),
   inFlight: z.number(),
+  /** What was ended on purpose, so that this side gets free: none of it counts as failed. */
+  cut: Cut.default(noneCut),
   /** From the whole request head to the last byte of the response, without upgrades. */
   latency: Histogram,
 });
@@ -181,6 +184,7 @@ export const emptySide = (): SideCounters => ({
   bytesIn: 0,
   bytesOut: 0,
   inFlight: 0,
+  cut: noneCut(),
   latency: [],
 });
 
@@ -214,6 +218,7 @@ export function combineSides(a: SideCounters, b: SideCounters, sign: 1 | -1): Si
     ejected: a.ejected + sign * b.ejected,
     bytesIn: a.bytesIn + sign * b.bytesIn,
     bytesOut: a.bytesOut + sign * b.bytesOut,
+    cut: combineCut(a.cut, b.cut, sign),
     inFlight: sign === 1 ? a.inFlight + b.inFlight : a.inFlight,
     latency: combine(a.latency, b.latency, sign),
   };
@@ -222,6 +227,20 @@ export function combineSides(a: SideCounters, b: SideCounters, sign: 1 | -1): Si
 /** Requests that failed on this side, whatever the cause. */
 export const failures = (side: SideCounters): number =>
   Object.values(side.failed).reduce((sum, n) => sum + n, 0);
+
+/** An order to end what is in flight on a side that gets no requests of users any more. */
+export const Eviction = z.strictObject({
+  colour: Colour,
+  /** Of the route in force, as whoever orders it knows it. */
+  epoch: z.int().min(1),
+  /** Over which time the ends are spread. */
+  overMs: z.number().min(0).max(86_400_000),
+});
+export type Eviction = z.infer<typeof Eviction>;
+
+/** What was in flight there when the order was given. */
+export const Evicted = z.object({ inFlight: z.number() });
+export type Evicted = z.infer<typeof Evicted>;
 
 /** What a router answers when a route is in force everywhere. */
 export const Applied = z.object({

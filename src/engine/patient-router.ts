@@ -27,6 +27,7 @@ export function patientRouter(router: Router, clock: Clock, signal: AbortSignal,
     apply: (route) => patiently(() => router.apply(route)),
     read: (service) => patiently(() => router.read(service)),
     counters: (service) => patiently(() => router.counters(service)),
+    evict: (service, eviction) => patiently(() => router.evict(service, eviction)),
     remove: (service, epoch) => patiently(() => router.remove(service, epoch)),
   };
 }

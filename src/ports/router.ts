@@ -1,4 +1,4 @@
-import type { Applied, Counters, Route } from '../core/traffic.ts';
+import type { Applied, Counters, Evicted, Eviction, Route } from '../core/traffic.ts';
 
 /** What a router can do beyond the contract; the planner asks instead of guessing. */
 export interface RouterCapabilities {
@@ -12,6 +12,8 @@ export interface RouterCapabilities {
   readonly weights: boolean;
   /** It can hold, refuse or turn away requests (`Route.mode`). */
   readonly modes: boolean;
+  /** It can end what is in flight on a side (`evict`). */
+  readonly evict: boolean;
 }
 
 /**
@@ -29,6 +31,10 @@ export interface RouterCapabilities {
  * - A route that cannot be put in force (an address that is taken) is refused with a clear error, and the one in force stays.
  * - A removed service comes back only under an epoch newer than that of its removal.
  * - Port 0 in `listen` or `preview` takes a free port, and keeps the one in force; `read` has the real one.
+ * - `evict`, if it can, ends what is in flight on a side that gets no requests of users, each at a moment of its own within `overMs`, told in whatever
+ *   way its protocol has, and counts it as `cut`. It resolves when that has been ordered. It may be called again: what was told to end is not
+ *   told again. Refused with `request-invalid` for a side that gets requests, and with `stale-epoch` under another epoch than the one in
+ *   force. A route by which the side gets requests again ends it.
  * - `read` returns what is in force, not what was asked for; null if the service is not known.
  */
 export interface Router {
@@ -36,6 +42,7 @@ export interface Router {
   apply(route: Route): Promise<Applied>;
   read(service: string): Promise<Route | null>;
   counters(service: string): Promise<Counters>;
+  evict(service: string, eviction: Eviction): Promise<Evicted>;
   /** Forgets the service and closes its listeners. `epoch` as for `apply`. Idempotent. */
   remove(service: string, epoch: number): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { Address } from '../core/address.ts';
+import type { Colour } from '../core/colour.ts';
 import type { Page } from '../core/page.ts';
 import type { Counters, Route } from '../core/traffic.ts';
 import type { Challenge } from './acme/messages.ts';
@@ -40,6 +41,11 @@ export interface DataPlane {
   hold(): void;
   /** Sends the waiting requests by the table in force, in the order in which they came; returns how many waited. */
   release(): number;
+  /**
+   * Ends what is in flight on a side that gets no requests of users any more, each at a moment of its own within `overMs`. What has been told to end
+   * is not told again; a table by which the side gets requests again ends that.
+   */
+  evict(service: string, colour: Colour, overMs: number): void;
   /** Which instances the checks found sick, by `instanceKey`: they get no new requests while another one may. */
   sicken(instances: readonly string[]): void;
   /** What an authority asks for just now, to be shown on every listener; no others. */

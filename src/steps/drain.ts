@@ -1,26 +1,36 @@
+import { describeCut, noneCut } from '../core/cut.ts';
 import { formatDuration } from '../core/duration.ts';
-import { untilNoneInFlight } from './in-flight.ts';
+import { endInFlight, untilNoneInFlight } from './in-flight.ts';
 import { nothingToUndo, type Step } from './step.ts';
 
 /** How long after the switch its effect on latency is looked at. */
 const settleMs = 200;
 
 export const drain: Step<'drain'> = {
-  describe: ({ colour, forMs }) =>
-    `let ${colour} finish what it has begun, for at most ${formatDuration(forMs)}`,
+  describe: ({ colour, forMs, closeOverMs }) =>
+    `let ${colour} finish what it has begun, for at most ${formatDuration(forMs)}${closeOverMs === null ? '' : `; then end what is left, over ${formatDuration(closeOverMs)}`}`,
   describeUndo: () => null,
 
-  async run({ colour, forMs }, context) {
+  async run({ colour, forMs, closeOverMs }, context) {
     const { clock, deployment, signal } = context;
-    const drained = await untilNoneInFlight(context, colour, forMs);
-    const switchedAt = context.service().deployments[deployment - 1]?.switches.at(-1)?.at ?? clock.now();
+    const { switches, measured } = context.service().deployments[deployment - 1] ?? {};
+    const switchedAt = switches?.at(-1)?.at ?? clock.now();
+    // Run again after a crash, it does not begin anew.
+    const forMore = Math.max(0, Math.min(forMs, forMs - (clock.now() - switchedAt)));
+    let { left, tookMs } = (await untilNoneInFlight(context, colour, forMore)) ?? { left: 0, tookMs: 0 };
+    let cut = noneCut();
+    if (left > 0 && closeOverMs !== null) {
+      const ended = await endInFlight(context, colour, closeOverMs, measured?.switch);
+      ({ left, cut } = ended);
+      tookMs += ended.tookMs;
+    }
     const wait = Math.min(settleMs, settleMs - (clock.now() - switchedAt));
     if (wait > 0) await clock.sleep(wait, signal);
     const counters = await context.router.counters(context.service().name);
-    const { left, tookMs } = drained ?? { left: 0, tookMs: 0 };
+    const ends = describeCut(cut);
     const says =
       left === 0
-        ? `${colour} finished within ${formatDuration(tookMs)}`
+        ? `${colour} finished within ${formatDuration(tookMs)}${ends === '' ? '' : `; ended: ${ends}`}`
         : `${left} still in flight on ${colour} after ${formatDuration(tookMs)}; they go on while it is kept`;
     return {
       says,

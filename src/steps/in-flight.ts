@@ -1,4 +1,6 @@
 import type { Colour } from '../core/colour.ts';
+import { combineCut, noneCut, type Cut } from '../core/cut.ts';
+import { CutoverError } from '../core/errors.ts';
 import type { Counters } from '../core/traffic.ts';
 import type { StepContext } from './step.ts';
 
@@ -25,4 +27,48 @@ export async function untilNoneInFlight(
     context.report(`${left} in flight on ${colour}`);
     await clock.sleep(Math.min(pollMs * (1 + tookMs / 200), 250, Math.max(1, forMs - tookMs)), signal);
   }
+}
+
+/** Beyond the time over which ends are spread: for the last of them to be heard of. */
+const lastEndMs = 5000;
+
+/**
+ * Ends what is still in flight on a side that gets no requests of users, spread over `overMs`, and waits for that. Called again, it goes on. What
+ * is left for all that is told, not thrown.
+ *
+ * @param since what had been cut before; else what has been cut when this begins
+ */
+export async function endInFlight(
+  context: StepContext,
+  colour: Colour,
+  overMs: number,
+  since?: Counters,
+): Promise<{ left: number; tookMs: number; cut: Cut }> {
+  const { router, clock } = context;
+  const { name } = context.service();
+  const begun = clock.monotonic();
+  const before = await router.counters(name);
+  if (!router.capabilities.evict || before[colour].inFlight === 0)
+    return { left: before[colour].inFlight, tookMs: 0, cut: noneCut() };
+  await context.inTurn(async () => {
+    const route = await router.read(name);
+    if (!route) return;
+    if (route.epoch > context.service().epoch)
+      throw new CutoverError(
+        'stale-epoch',
+        `service ${name}: expected epoch ${context.service().epoch} at most at the router, found ${route.epoch}`,
+        { next: 'another controller leads this proxy; see which one is meant to' },
+      );
+    await router.evict(name, { colour, epoch: route.epoch, overMs });
+  });
+  context.report(`ends ${before[colour].inFlight} on ${colour}`);
+  const ended = await untilNoneInFlight(context, colour, overMs + lastEndMs);
+  const tookMs = clock.monotonic() - begun;
+  if (!ended) return { left: 0, tookMs, cut: noneCut() };
+  const base = since?.bootId === ended.counters.bootId ? since : before;
+  const same = base.bootId === ended.counters.bootId;
+  const cut = same
+    ? combineCut(ended.counters[colour].cut, base[colour].cut, -1)
+    : ended.counters[colour].cut;
+  return { left: ended.left, tookMs, cut };
 }

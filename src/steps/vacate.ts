@@ -1,6 +1,6 @@
 import type { Colour } from '../core/colour.ts';
 import { CutoverError } from '../core/errors.ts';
-import { untilNoneInFlight } from './in-flight.ts';
+import { endInFlight, untilNoneInFlight } from './in-flight.ts';
 import { republish } from './publish.ts';
 import type { StepContext } from './step.ts';
 
@@ -25,6 +25,11 @@ export async function vacate(context: StepContext, colour: Colour): Promise<void
   if (route && route[colour].instances.length > 0) await republish(context);
   const newest = service.releases.at(-1);
   // Also if it was retired in the log before a crash: what testers have in flight there is still to be finished.
-  if (newest) await untilNoneInFlight(context, colour, newest.spec.strategy.drain);
+  if (newest) {
+    const { drain, closeOver } = newest.spec.strategy;
+    const drained = await untilNoneInFlight(context, colour, drain);
+    // No instance is stopped under somebody who could be told before.
+    if (drained !== null && drained.left > 0) await endInFlight(context, colour, closeOver);
+  }
   await context.platform.stop(context.environment(colour));
 }

@@ -47,7 +47,7 @@ const planned: fc.Arbitrary<PlannedStep> = fc.oneof(
     release: number,
   }),
   fc.record({ kind: fc.constant('switch' as const), from: fc.option(colour), to: colour, release: number }),
-  fc.record({ kind: fc.constant('drain' as const), colour, forMs: time }),
+  fc.record({ kind: fc.constant('drain' as const), colour, forMs: time, closeOverMs: fc.option(time) }),
 );
 const plan: fc.Arbitrary<Plan> = fc.record({
   kind: fc.constantFrom('deploy' as const, 'rollback' as const, 'switch' as const, 'retire' as const),

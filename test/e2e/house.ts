@@ -175,7 +175,8 @@ export class House {
           },
         },
       },
-      strategy: { drain: '500ms', bake: '0' },
+      // A load that counts what it loses is not to be told to come back.
+      strategy: { drain: '500ms', leftover: 'keep', bake: '0' },
       checks: [{ name: 'home', http: { path: '/' } }],
     };
   }

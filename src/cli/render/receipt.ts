@@ -1,5 +1,6 @@
 import type { Colour } from '../../core/colour.ts';
 import { colours } from './colours.ts';
+import { combineCut, cutInAll, describeCut, noneCut, type Cut } from '../../core/cut.ts';
 import type { Receipt } from '../../core/receipt.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { harmless, padded } from '../terminal/text.ts';
@@ -23,6 +24,13 @@ const side = (receipt: Receipt, colour: Colour): string => {
   return `${colour}${release === null ? '' : ` (release ${release})`} ${count(requests)}`;
 };
 
+/** What was ended on purpose in both environments. */
+const cutOf = (receipt: Receipt): Cut =>
+  colours.reduce(
+    (sum, colour) => combineCut(sum, receipt.environments[colour].cut ?? noneCut(), 1),
+    noneCut(),
+  );
+
 /** A whole receipt, a line for each thing that was measured. */
 export function receiptLines(receipt: Receipt, paint: Paint): string[] {
   const rows: [string, string][] = [
@@ -36,6 +44,8 @@ export function receiptLines(receipt: Receipt, paint: Paint): string[] {
     ['held', `${count(receipt.held)} at the switch`],
     ['retried', count(receipt.retried)],
   ];
+  const cut = cutOf(receipt);
+  if (cutInAll(cut) > 0) rows.push(['ended', `${describeCut(cut)}: so that an environment got free`]);
   if (receipt.mode !== undefined && receipt.mode !== 'open')
     rows.push(['mode', `the service is ${receipt.mode}`]);
   if (receipt.switch) {
@@ -92,6 +102,8 @@ export function receiptSummary(receipt: Receipt, paint: Paint): string[] {
     const [before, during, after] = p99.map(duration);
     lines.push(`  p99 ${before} before the switch, ${during} during, ${after} after`);
   }
+  const cut = cutOf(receipt);
+  if (cutInAll(cut) > 0) lines.push(`  ended so that an environment got free: ${describeCut(cut)}`);
   if (receipt.switch) {
     const { switchMs, from, to } = receipt.switch;
     lines.push(

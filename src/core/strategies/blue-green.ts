@@ -3,6 +3,7 @@ import type { Plan } from '../plan.ts';
 import type { Release } from '../release.ts';
 import { nextColour, roleOf, type Service } from '../service.ts';
 import { formatDuration } from '../duration.ts';
+import { drainOf } from './drain-of.ts';
 
 /**
  * The whole service moves at once: the release is made ready on the side that has no traffic, then all traffic goes there,
@@ -23,7 +24,7 @@ export function blueGreen(service: Service, release: Release): Plan {
     { kind: 'switch', from: live, to: colour, release: number },
   ];
   const before = live === null ? null : service.environments[live].release;
-  if (live !== null) steps.push({ kind: 'drain', colour: live, forMs: spec.strategy.drain });
+  if (live !== null) steps.push(drainOf(live, spec.strategy));
   steps.push({ kind: 'bake', colour, release: number, back: live, forMs: spec.strategy.bake });
   const later: Plan['later'] = [];
   if (live !== null && before !== null) {

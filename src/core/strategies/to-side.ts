@@ -4,6 +4,7 @@ import { CutoverError } from '../errors.ts';
 import { ready } from '../environment.ts';
 import type { Plan } from '../plan.ts';
 import { releaseOf, roleOf, type Service } from '../service.ts';
+import { drainOf } from './drain-of.ts';
 
 /** Traffic to a side that is ready already: no boot, no ship, no wait. */
 function toSide(kind: 'rollback' | 'switch', service: Service, from: Colour, to: Colour): Plan {
@@ -17,7 +18,7 @@ function toSide(kind: 'rollback' | 'switch', service: Service, from: Colour, to:
     release,
     steps: [
       { kind: 'switch', from, to, release },
-      { kind: 'drain', colour: from, forMs: spec.strategy.drain },
+      drainOf(from, spec.strategy),
       { kind: 'keep', colour: from, release: back, forMs: spec.keep },
     ],
     later: [{ kind: 'retire', colour: from, release: back }],

@@ -1,5 +1,6 @@
 import type { Colour } from '../../core/colour.ts';
 import { exposition, latencyDistribution, type Family, type Sample } from '../../core/exposition.ts';
+import { cutKinds } from '../../core/cut.ts';
 import { modeNames } from '../../core/mode.ts';
 import { failureCauses, type Counters, type Route, type SideCounters } from '../../core/traffic.ts';
 import type { ProxyStatus } from './protocol.ts';
@@ -121,6 +122,13 @@ export function proxyMetrics({ status, services, certificates }: ProxyReading): 
       'ejected',
       'How often an instance was ejected, once for each worker.',
       eachSide(({ side }) => side.ejected),
+    ),
+    counter(
+      'cut',
+      'What was ended on purpose so that an environment gets free, by kind.',
+      sides.flatMap(({ labels, side }) =>
+        cutKinds.map((kind) => ({ labels: { ...labels, kind }, value: side.cut[kind] })),
+      ),
     ),
     counter(
       'access_log_lines',

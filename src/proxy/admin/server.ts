@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { expositionType } from '../../core/exposition.ts';
 import { Mode } from '../../core/mode.ts';
-import { Route } from '../../core/traffic.ts';
+import { Eviction, Route } from '../../core/traffic.ts';
 import { Weights } from '../../core/weights.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { Successor } from '../keeper/keeper-process.ts';
@@ -150,6 +150,10 @@ export async function serveAdmin(
               if (!route) throw unknown(request.params.name);
               return keeper.apply(switched(route, to));
             }),
+        },
+        '/v1/services/:name/evict': {
+          POST: (request: BunRequest<'/v1/services/:name/evict'>) =>
+            answer(async () => keeper.evict(request.params.name, await bodyOf(request, Eviction))),
         },
         '/v1/services/:name/mode': {
           POST: (request: BunRequest<'/v1/services/:name/mode'>) =>

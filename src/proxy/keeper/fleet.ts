@@ -1,3 +1,4 @@
+import type { Colour } from '../../core/colour.ts';
 import { CutoverError } from '../../core/errors.ts';
 import type { Counters } from '../../core/traffic.ts';
 import type { Challenge } from '../acme/messages.ts';
@@ -120,6 +121,15 @@ export class Fleet {
           worker.kill();
         }
       }),
+    );
+  }
+
+  /** Has every worker end what it has in flight on a side. One that does not hear it is told when the order is repeated. */
+  async evict(service: string, colour: Colour, overMs: number): Promise<void> {
+    await Promise.allSettled(
+      this.routing().map((worker) =>
+        worker.order({ kind: 'evict', service, colour, overMs }, this.options.answerMs),
+      ),
     );
   }
 

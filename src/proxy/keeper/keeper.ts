@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { prepareSocketDirectory, socketPath } from '../../config/home.ts';
 import { formatAddress, type Address } from '../../core/address.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
-import type { Applied, Counters, Route } from '../../core/traffic.ts';
+import type { Applied, Counters, Evicted, Eviction, Route } from '../../core/traffic.ts';
 import type { ProxyStatus, StopOrder } from '../admin/protocol.ts';
 import { proxyMetrics } from '../admin/metrics.ts';
 import type { Listener, Table } from '../data-plane.ts';
@@ -14,6 +14,7 @@ import {
   routeOf,
   tlsOf,
   withPortsOf,
+  withFreeSide,
   withRoute,
   withoutService,
   type ProxyTable,
@@ -264,6 +265,17 @@ export class Keeper {
   /** Signs cookies with another key from now on; those by the one before are still taken, and renewed. */
   rotateStickyKey(): Promise<void> {
     return this.change(() => this.stickyKeys.rotate(() => this.fleet.provide()));
+  }
+
+  /** As `Router.evict`. */
+  evict(service: string, eviction: Eviction): Promise<Evicted> {
+    return this.change(async () => {
+      withFreeSide(this.inForce, service, eviction);
+      const { colour, overMs } = eviction;
+      const { inFlight } = (await this.counters(service))[colour];
+      await this.fleet.evict(service, colour, overMs);
+      return { inFlight };
+    });
   }
 
   route(service: string): Route | null {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Address } from '../../core/address.ts';
+import { Colour } from '../../core/colour.ts';
 import { Page } from '../../core/page.ts';
 import { StickyKey } from '../../core/sticky-key.ts';
 import { Counters, Route } from '../../core/traffic.ts';
@@ -44,6 +45,13 @@ export const Order = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('sicken'), id, instances: z.array(z.string()) }),
   /** These proofs are to be shown to an authority, and no others. */
   z.object({ kind: z.literal('challenges'), id, challenges: z.array(Challenge) }),
+  z.object({
+    kind: z.literal('evict'),
+    id,
+    service: z.string(),
+    colour: Colour,
+    overMs: z.number().min(0),
+  }),
   z.object({ kind: z.literal('drain'), id, deadlineMs: z.number().min(0) }),
 ]);
 export type Order = z.infer<typeof Order>;

@@ -93,6 +93,9 @@ class WorkerProcess {
       case 'challenges':
         this.plane.prove(order.challenges);
         return 0;
+      case 'evict':
+        this.plane.evict(order.service, order.colour, order.overMs);
+        return 0;
       case 'counters':
         return 0;
       case 'drain':

@@ -4,7 +4,7 @@ import type { FailureCause } from '../../core/traffic.ts';
 import { HeadText } from './request-words.ts';
 
 /** How a request ended that did not get one whole response: a failure of ours, the client's leaving, or our refusal. */
-export type AccountCause = FailureCause | 'client-closed' | 'refused';
+export type AccountCause = FailureCause | 'client-closed' | 'refused' | 'cut';
 
 /** Where the requests go that an account is of. */
 export interface AccountPlace {

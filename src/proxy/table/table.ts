@@ -3,7 +3,7 @@ import { formatAddress, type Address } from '../../core/address.ts';
 import { findConflict, formatClaim } from '../../core/claim.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { expectModeFor } from '../../core/mode.ts';
-import { Route } from '../../core/traffic.ts';
+import { type Eviction, Route } from '../../core/traffic.ts';
 import { weighted } from '../../core/weights.ts';
 
 /** How many removed services are remembered; the oldest is forgotten first. */
@@ -206,6 +206,29 @@ export function withRoute(table: ProxyTable, route: Route): ProxyTable | null {
       : [...table.routes, route],
     removed: table.removed.filter((removed) => removed.service !== service),
   };
+}
+
+/**
+ * The route of a service of which a side is to be freed.
+ *
+ * @throws CutoverError `service-unknown`; `stale-epoch` if another epoch is in force than the one that is known; `request-invalid` if the side
+ *   gets requests of users
+ */
+export function withFreeSide(table: ProxyTable, service: string, { colour, epoch }: Eviction): Route {
+  const route = routeOf(table, service);
+  if (!route)
+    throw new CutoverError('service-unknown', `the proxy has no service ${service}`, {
+      next: 'see which it has: cutover status',
+    });
+  if (epoch !== route.epoch)
+    throw stale(service, route.epoch, epoch, `epoch ${epoch} is not ${route.epoch}, which is in force`);
+  const taking = route.weights ? weighted(route.weights) : [route.live];
+  if (!taking.includes(colour)) return route;
+  throw new CutoverError(
+    'request-invalid',
+    `service ${service}: expected a side without traffic to free, found ${colour}, which gets requests`,
+    { next: 'switch to the other side first' },
+  );
 }
 
 /**

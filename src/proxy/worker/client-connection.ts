@@ -17,6 +17,7 @@ import type { Pages } from './pages.ts';
 import type { Plane } from './plane.ts';
 import { Relay } from './relay.ts';
 import type { Entry } from './entry.ts';
+import type { Side } from './side.ts';
 import type { ServiceTally } from './tally.ts';
 
 /** One address that this worker accepts on, and what the table in force says of it. */
@@ -42,6 +43,12 @@ export interface WaitingRoom {
 
 /** What the owner of a client's connection after the 101 hears. */
 export interface ClientUser {
+  /** Where what it does now is in flight; null: nowhere. */
+  readonly side: Side | null;
+  /** When that began, to tell it from what the same object does later. */
+  readonly begunAt: number;
+  /** It may go on for ever: a tunnel, or a response that has begun. */
+  readonly lasting: boolean;
   onClientData(bytes: Uint8Array): void;
   onClientDrain(): void;
   onClientEnd(): void;
@@ -51,6 +58,8 @@ export interface ClientUser {
   onOverdue(): void;
   /** A drain has reached its end: this one is not waited for. */
   onCut(): void;
+  /** Its side is to be free: it ends now, as orderly as what it is allows. */
+  onEvict(): void;
 }
 
 const Stage = {
@@ -242,6 +251,11 @@ export class ClientConnection {
   get tlsVersion(): unknown {
     return this.socket.getTLSVersion();
   }
+  /** Who does something with it on a side of a service; null if nobody does. */
+  get usedBy(): ClientUser | null {
+    return this.stage === Stage.busy && this.user !== null && this.user.side !== null ? this.user : null;
+  }
+
   get isOpen(): boolean {
     return this.stage !== Stage.closed;
   }

@@ -4,16 +4,21 @@ import type { Colour } from '../../core/colour.ts';
 import type { Counters } from '../../core/traffic.ts';
 import type { Challenge } from '../acme/messages.ts';
 import { Proofs } from '../acme/proofs.ts';
+import { weighted } from '../../core/weights.ts';
 import type { DataPlane, Listener, Provisions, Table } from '../data-plane.ts';
 import { Recorders } from '../record/recorders.ts';
 import { ascii } from '../http1/octets.ts';
 import type { ClientConnection, ListeningPoint } from './client-connection.ts';
+import { Evictions } from './evictions.ts';
 import { handlersOf } from './client-handlers.ts';
 import { Http2Connection } from './http2-connection.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { Plane } from './plane.ts';
 import { Routing } from './routing.ts';
 import { SecureListener } from './secure-listener.ts';
+
+/** Over how long what may go on for ever is ended at the end of a drain. */
+const longestSpanMs = 10_000;
 
 export interface DataPlaneOptions {
   /** What differs from `defaultLimits`. */
@@ -65,6 +70,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
   );
   const recorders = new Recorders(options.onTrouble ?? ((line) => process.stderr.write(`proxy: ${line}\n`)));
   const routing = new Routing(plane, recorders);
+  const evictions = new Evictions(() => plane.tick());
   const points: ListeningPoint[] = [];
   const sockets: Pick<SocketListener, 'stop'>[] = [];
   const secure: SecureListener[] = [];
@@ -89,6 +95,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
 
   function settle(): void {
     clearInterval(sweeper);
+    evictions.stop();
     for (const upstream of plane.upstreams) upstream.destroy();
     for (const session of [...plane.sessions]) session.destroy();
     // What is told of the last requests is on its way before the process may end. The last one is told of when its client's
@@ -146,6 +153,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
     swap(table: Table): void {
       routing.install(table);
       refer();
+      for (const { service, live, weights } of table.routes)
+        for (const colour of weights ? weighted(weights) : [live]) evictions.spare(service, colour);
     },
     hold(): void {
       plane.holding = true;
@@ -159,6 +168,13 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
     },
     prove(challenges: readonly Challenge[]): void {
       plane.proofs = Proofs.of(challenges);
+    },
+    evict(service: string, colour: Colour, overMs: number): void {
+      const there = [...plane.clients].filter(({ usedBy }) => {
+        const side = usedBy?.side;
+        return side?.service === service && side.colour === colour;
+      });
+      evictions.add(there, overMs);
     },
     sicken: (instances) => routing.sicken(new Set(instances)),
     counters(): ReadonlyMap<string, Omit<Counters, 'bootId'>> {
@@ -190,12 +206,21 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       plane.greetings.hurry(now);
       if (plane.clients.size === 0 && plane.greetings.size === 0) settle();
       else {
+        // What may go on for ever is ended within the last part of the time, one after the other; the rest has the whole of it.
+        const spanMs = Math.min(longestSpanMs, deadlineMs / 4);
+        const evict = setTimeout(() => {
+          const lasting = [...plane.clients].filter(({ usedBy }) => usedBy?.lasting === true);
+          evictions.add(lasting, spanMs);
+        }, deadlineMs - spanMs);
         const cut = setTimeout(() => {
           for (const client of plane.clients) client.cut();
           plane.greetings.cut();
           settle();
         }, deadlineMs);
-        void drained.promise.then(() => clearTimeout(cut));
+        void drained.promise.then(() => {
+          clearTimeout(evict);
+          clearTimeout(cut);
+        });
       }
       return drained.promise;
     },

@@ -29,6 +29,10 @@ const readOnce: HeadLimits = { targetBytes: 0x3fffffff, headBytes: 0x3fffffff, f
 /** After that an instance is taken for one that refuses all. */
 const mostRefusals = 3;
 
+/** Whether the head of a 101 says that a WebSocket follows (RFC 6455 §4.2.2). */
+const isWebSocket = (bytes: Uint8Array, from: number, to: number): boolean =>
+  /\nupgrade:[ \t]*websocket[ \t]*\r?\n/i.test(Buffer.from(bytes.subarray(from, to)).toString('latin1'));
+
 /**
  * One request and its response. A client connection takes one from the plane's spare ones when a request begins and gives it back
  * when it has none, so that nothing is allocated for a request and an idle connection has none. It belongs to the side, and so to the epoch, in which it began, until it ends in exactly one of:
@@ -36,7 +40,7 @@ const mostRefusals = 3;
  */
 export class Exchange implements ClientUser, UpstreamUser, Waiter {
   private target: Target | null = null;
-  private side: Side | null = null;
+  side: Side | null = null;
   private pool: InstancePool | null = null;
   private upstream: UpstreamConnection | null = null;
   /** Where it waits until an instance has room for it. */
@@ -439,6 +443,38 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     } else this.fail('upstream-timeout', 504);
   }
 
+  get begunAt(): number {
+    return this.startedAt;
+  }
+  get lasting(): boolean {
+    return this.headSent && !this.responseDone;
+  }
+  onEvict(): void {
+    const { client, side } = this;
+    // One that is whole only has to be read by its client.
+    if (this.responseDone) return;
+    if (this.account !== null) {
+      this.account.detail = 'ended so that its side gets free';
+      this.closeAccount('cut', this.headSent ? this.status : 503);
+    }
+    const { cut } = side!.tally;
+    this.detach()?.destroy(true);
+    if (this.headSent) {
+      cut.streams++;
+      // With nothing that says where it ends, only a reset tells the client that it is not whole.
+      const looksWhole = this.unchunk || this.responseFraming === Framing.untilClose;
+      this.leave();
+      if (looksWhole) client.terminate();
+      else client.finish(!this.requestDone);
+      return;
+    }
+    cut.requests++;
+    const madeId = client.pages !== null && side!.tracing?.requestId ? this.trace!.madeId() : null;
+    this.leave();
+    client.answer(503, true, this.method !== Method.head, madeId);
+    client.next(false, this.requestDone);
+  }
+
   onCut(): void {
     this.fail('upstream-timeout', 504);
   }
@@ -582,7 +618,8 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     this.pool = null;
     this.account = null;
     this.wanted = this.held = this.renewing = null;
-    const tunnel = new Tunnel(client, upstream, side!, pool, account);
+    const kind = isWebSocket(bytes, start, end) ? 'websockets' : 'tunnels';
+    const tunnel = new Tunnel(client, upstream, side!, pool, account, kind);
     if (cookie === null) return tunnel.begin(bytes, start, end);
     const head = withLine(bytes, start, end, cookie);
     const whole = new Uint8Array(head.length + bytes.length - end);

@@ -443,6 +443,11 @@ export class Http2Connection implements ClientUser, FrameHearer, StreamOwner {
   }
   onDeadline(): void {}
   onOverdue(): void {}
+  /** Its streams are connections of their own, each on its side. */
+  readonly side = null;
+  readonly begunAt = 0;
+  readonly lasting = true;
+  onEvict(): void {}
   onCut(): void {
     for (const stream of [...this.streams.values()]) stream.client.cut();
     if (this.over) return;

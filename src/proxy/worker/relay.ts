@@ -20,11 +20,13 @@ export class Relay implements ClientUser, UpstreamUser, Waiter {
   private pool: InstancePool | null = null;
   private tried: InstancePool[] | null = null;
   private account: Account | null = null;
+  readonly begunAt = 0;
+  readonly lasting = true;
 
   constructor(
     private readonly plane: Plane,
     private readonly client: ClientConnection,
-    private readonly side: Side,
+    readonly side: Side,
     /** The instance that should get it; null: any of the side. */
     private wanted: InstancePool | null,
   ) {}
@@ -79,7 +81,7 @@ export class Relay implements ClientUser, UpstreamUser, Waiter {
     const pool = this.pool!;
     if (pool.care.strikes !== 0) pool.care.strikes = 0;
     this.account?.connected(this.plane.tick());
-    new Tunnel(client, upstream, side, pool, this.account).begin(nothing, 0, 0);
+    new Tunnel(client, upstream, side, pool, this.account, 'connections').begin(nothing, 0, 0);
   }
   onUpstreamRefused(): void {
     const { plane, side } = this;
@@ -112,6 +114,13 @@ export class Relay implements ClientUser, UpstreamUser, Waiter {
   onClientDrain(): void {}
   onCut(): void {
     this.fail('upstream-timeout');
+  }
+  onEvict(): void {
+    this.side.tally.cut.connections++;
+    this.account?.close(this.plane.tick(), 'cut');
+    this.letGo();
+    this.leave();
+    this.client.terminate();
   }
   onUpstreamData(): void {}
   onUpstreamUnprocessed(): void {

@@ -1,4 +1,5 @@
 import { bucketCount, bucketOf, sparse } from '../../core/latency.ts';
+import { noneCut } from '../../core/cut.ts';
 import type { FailureCause, SideCounters, ToldCounters } from '../../core/traffic.ts';
 
 /** What went to one environment of one service: plain numbers, added to in place. `counters` is the value for the outside. */
@@ -13,6 +14,8 @@ export class SideTally {
   bytesIn = 0;
   bytesOut = 0;
   inFlight = 0;
+  /** What was ended on purpose. */
+  readonly cut = noneCut();
   /** By the first digit of the status. */
   private readonly classes = new Float64Array(6);
   private readonly latency = new Float64Array(bucketCount);
@@ -41,6 +44,7 @@ export class SideTally {
       bytesIn,
       bytesOut,
       inFlight,
+      cut,
       classes,
     } = this;
     return {
@@ -62,6 +66,7 @@ export class SideTally {
       bytesIn,
       bytesOut,
       inFlight,
+      cut: { ...cut },
       latency: sparse(this.latency),
     };
   }

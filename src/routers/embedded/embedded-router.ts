@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { socketPath } from '../../config/home.ts';
 import { CutoverError } from '../../core/errors.ts';
-import { Applied, Counters, Route } from '../../core/traffic.ts';
+import { Applied, Counters, Evicted, type Eviction, Route } from '../../core/traffic.ts';
 import type { Mode } from '../../core/mode.ts';
 import type { Weights } from '../../core/weights.ts';
 import type { Router } from '../../ports/router.ts';
@@ -24,7 +24,14 @@ const pathOf = (service: string): string => `/v1/services/${encodeURIComponent(s
 
 /** The router that is our own proxy, told over its admin socket. Each call may be made again after `proxy-absent`. */
 export class EmbeddedRouter implements Router {
-  readonly capabilities = { preview: true, counters: true, inFlight: true, weights: true, modes: true };
+  readonly capabilities = {
+    preview: true,
+    counters: true,
+    inFlight: true,
+    weights: true,
+    modes: true,
+    evict: true,
+  };
   readonly socket: string;
 
   /**
@@ -57,6 +64,14 @@ export class EmbeddedRouter implements Router {
       this.socket,
       { method: 'GET', path: `${pathOf(service)}/counters`, timeoutMs: readMs },
       Counters,
+    );
+  }
+
+  evict(service: string, eviction: Eviction): Promise<Evicted> {
+    return askProxy(
+      this.socket,
+      { method: 'POST', path: `${pathOf(service)}/evict`, body: eviction, timeoutMs: applyMs },
+      Evicted,
     );
   }
 

@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { CutoverError } from '../../core/errors.ts';
-import { emptySide, nothingTold, type Applied, type Counters, type Route } from '../../core/traffic.ts';
+import {
+  emptySide,
+  nothingTold,
+  type Applied,
+  type Evicted,
+  type Eviction,
+  type Counters,
+  type Route,
+} from '../../core/traffic.ts';
 import { other, type Colour } from '../../core/colour.ts';
 import { colourAt, cutOf, placeOfTurn } from '../../core/weights.ts';
 import type { Router } from '../../ports/router.ts';
@@ -8,6 +16,7 @@ import {
   emptyTable,
   routeOf,
   withPortsOf,
+  withFreeSide,
   withRoute,
   withoutService,
   type ProxyTable,
@@ -32,7 +41,14 @@ export interface MemoryRouterOptions {
  * It decides about epochs and addresses by the same code as the proxy.
  */
 export class MemoryRouter implements Router {
-  readonly capabilities = { preview: true, counters: true, inFlight: true, weights: true, modes: true };
+  readonly capabilities = {
+    preview: true,
+    counters: true,
+    inFlight: true,
+    weights: true,
+    modes: true,
+    evict: true,
+  };
   private table: ProxyTable = emptyTable;
   private readonly bootId: string = randomUUID();
   private readonly sides = new Map<string, Pick<Counters, 'blue' | 'green'>>();
@@ -67,6 +83,28 @@ export class MemoryRouter implements Router {
         });
       return this.countersOf(service);
     });
+  }
+
+  evict(service: string, eviction: Eviction): Promise<Evicted> {
+    return this.call('evict', () => {
+      withFreeSide(this.table, service, eviction);
+      const sides = this.sidesOf(service);
+      const { colour } = eviction;
+      const side = sides[colour];
+      const { inFlight } = side;
+      const cut = { ...side.cut, websockets: side.cut.websockets + inFlight };
+      this.sides.set(service, { ...sides, [colour]: { ...side, inFlight: 0, cut } });
+      return { inFlight };
+    });
+  }
+
+  /** So many WebSockets are in flight on the side that is live, and do not end by themselves. */
+  linger(service: string, count: number): void {
+    const route = routeOf(this.table, service);
+    if (!route) throw new Error(`there is no service ${service}`);
+    const sides = this.sidesOf(service);
+    const side = sides[route.live];
+    this.sides.set(service, { ...sides, [route.live]: { ...side, inFlight: side.inFlight + count } });
   }
 
   remove(service: string, epoch: number): Promise<void> {
