@@ -292,6 +292,54 @@ describe('an engine', () => {
     expect(world.router.request('shop')).toBeNull();
   });
 
+  test('what does not end by itself on the old side is ended after the drain, and the receipt says so', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    await world.deployed(engine, 'good');
+    world.router.linger('shop', 7);
+    const service = await world.deployed(engine, 'good');
+    const deployment = service.deployments.at(-1);
+    expect(deployment?.steps.find(({ planned }) => planned.kind === 'drain')?.says).toContain(
+      'ended: 7 websockets',
+    );
+    expect(deployment?.receipt).toMatchObject({
+      failed: 0,
+      leftAfterDrain: 0,
+      environments: { blue: { cut: { websockets: 7 } }, green: { cut: { websockets: 0 } } },
+    });
+    expect(deployment?.drain?.drainMs).toBeGreaterThanOrEqual(1000);
+  });
+
+  test('what is left goes on with leftover: keep, and is ended before its environment is stopped', async () => {
+    const world = new World();
+    const stops: number[] = [];
+    const engine = await world.boot(async (call) => {
+      if (call === 'platform.stop before' && (await world.router.read('shop')) !== null)
+        stops.push((await world.router.counters('shop')).blue.inFlight);
+    });
+    const keeping: DeployOrder = {
+      order: {
+        spec: { ...spec, strategy: { ...spec.strategy, leftover: 'keep' } },
+        base: '/',
+        source: { kind: 'directory', path: '/app' },
+        version: 'good',
+      },
+    };
+    const deployed = async (): Promise<Service> =>
+      world.settled(engine, (await engine.deploy('shop', keeping, 'test')).id);
+    await deployed();
+    world.router.linger('shop', 3);
+    stops.length = 0;
+    const service = await deployed();
+    expect(service.deployments.at(-1)?.receipt).toMatchObject({ leftAfterDrain: 3 });
+    expect((await world.router.counters('shop')).blue.inFlight).toBe(3);
+    stops.length = 0;
+    const next = await deployed();
+    expect(next.live).toBe('blue');
+    expect(stops).toEqual([0]);
+    expect(next.deployments.at(-1)?.receipt?.environments.blue.cut?.websockets).toBe(3);
+  });
+
   test('refuses a second deployment by name of the first', async () => {
     const world = new World();
     const engine = await world.boot();
@@ -417,6 +465,7 @@ async function schedule(seed: number): Promise<void> {
           ? engine.rollback('shop', 'sim')
           : engine.abort('shop', 'sim');
     if (random.next() < 0.5) modeLater(random.between(1, 80));
+    if (random.next() < 0.3 && engine.services()[0]?.live) world.router.linger('shop', random.between(1, 5));
     let answered = false;
     order_.then(
       () => (answered = true),

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import type { Colour } from '../core/colour.ts';
+import { cutInAll } from '../core/cut.ts';
 import { CutoverError, type ErrorCode } from '../core/errors.ts';
 import { Mode } from '../core/mode.ts';
 import type { Route } from '../core/traffic.ts';
@@ -14,6 +15,8 @@ export interface RouterHarness {
   request(route: Route): Promise<Colour | null>;
   /** As `request`, at the preview address; absent if the router has none. */
   preview?(route: Route): Promise<Colour | null>;
+  /** Opens so many long-lived connections to the side that is live; absent if the router knows none. Resolves when they are in flight. */
+  linger?(route: Route, count: number): Promise<void>;
   /** Restarts the router; absent for one that has nothing to restart. */
   restart?(): Promise<void>;
   /** Takes an address, so that no route can listen there; absent if addresses cannot be taken. */
@@ -226,6 +229,41 @@ export function routerSuite(name: string, makeHarness: () => Promise<RouterHarne
       };
       expect(await codeOf(router.apply(route))).toBe('request-invalid');
       expect(await router.read(shop)).toBeNull();
+    });
+
+    test('what does not end by itself on the side without traffic is ended, counted apart from failures, and may be ordered again', async () => {
+      if (!router.capabilities.evict || !harness.linger) return;
+      const route = await applied(harness.route(shop, 1));
+      await harness.linger(route, 3);
+      await router.apply(live(route, 'green', 2));
+      await harness.linger(live(route, 'green', 2), 2);
+      const order = { colour: 'blue', epoch: 2, overMs: 50 } as const;
+      expect(await router.evict(shop, order)).toEqual({ inFlight: 3 });
+      await router.evict(shop, order);
+      let counters = await router.counters(shop);
+      while (counters.blue.inFlight > 0) counters = await router.counters(shop);
+      expect(cutInAll(counters.blue.cut)).toBe(3);
+      expect(counters.blue.failed).toEqual({});
+      expect([counters.green.inFlight, cutInAll(counters.green.cut)]).toEqual([2, 0]);
+      await router.apply(live(route, 'blue', 3));
+      await router.evict(shop, { colour: 'green', epoch: 3, overMs: 0 });
+    });
+
+    test('what is in flight on a side that gets requests is not ended, nor by who knows another epoch', async () => {
+      if (!router.capabilities.evict) return;
+      const route = await applied(harness.route(shop, 4));
+      const evict = (colour: Colour, epoch: number) =>
+        codeOf(router.evict(shop, { colour, epoch, overMs: 0 }));
+      expect(await evict('blue', 4)).toBe('request-invalid');
+      expect(await evict('green', 3)).toBe('stale-epoch');
+      expect(await evict('green', 5)).toBe('stale-epoch');
+      expect(await evict('green', 4)).toBe('none');
+      expect(await codeOf(router.evict('nothing', { colour: 'blue', epoch: 1, overMs: 0 }))).toBe(
+        'service-unknown',
+      );
+      if (!router.capabilities.weights) return;
+      await router.apply({ ...route, epoch: 5, weights: { blue: 9, green: 1 } });
+      expect(await evict('green', 5)).toBe('request-invalid');
     });
 
     test('the preview shows the side that is not live, also after a switch', async () => {

@@ -29,6 +29,7 @@ async function sideAt({ host, port }: Address): Promise<Colour | null> {
 
 routerSuite('embedded', async () => {
   const proxy = await ProxyFixture.start();
+  const sockets: WebSocket[] = [];
   const stranger = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } });
   return {
     router: proxy.router,
@@ -38,12 +39,23 @@ routerSuite('embedded', async () => {
     }),
     request: ({ listen }) => sideAt(listen),
     preview: async ({ preview }) => (preview ? sideAt(preview) : null),
+    async linger({ listen }, count) {
+      for (let n = 0; n < count; n++) {
+        const socket = new WebSocket(`ws://${listen.host}:${listen.port}/`);
+        sockets.push(socket);
+        await new Promise((resolve, reject) => {
+          socket.onopen = resolve;
+          socket.onerror = () => reject(new Error('the WebSocket was not opened'));
+        });
+      }
+    },
     async restart() {
       await proxy.stop();
       await proxy.startKeeper();
     },
     takenAddress: () => Promise.resolve({ host: '127.0.0.1', port: stranger.port }),
     async close() {
+      for (const socket of sockets) socket.close();
       stranger.stop(true);
       await proxy.close();
     },

@@ -24,6 +24,10 @@ routerSuite('memory', () => {
     route,
     request: ({ service }): Promise<Colour | null> => Promise.resolve(router.request(service)),
     preview: ({ service }): Promise<Colour | null> => Promise.resolve(router.preview(service)),
+    linger: ({ service }, count) => {
+      router.linger(service, count);
+      return Promise.resolve();
+    },
     close: () => Promise.resolve(),
   });
 });
