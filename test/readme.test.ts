@@ -26,7 +26,7 @@ test('the spec in the README is a spec', () => {
 });
 
 test('a whole spec that a page shows is one', () => {
-  for (const page of ['docs/modes.md']) {
+  for (const page of ['docs/modes.md', 'docs/long-lived.md']) {
     const specs = blocks(page, 'yaml');
     expect(specs.length).toBeGreaterThan(0);
     for (const spec of specs) expect([page, checkSpecText(spec).problems ?? []]).toEqual([page, []]);

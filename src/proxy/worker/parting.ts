@@ -11,6 +11,12 @@ class Parting implements UpstreamUser {
   }
   onUpstreamOpen(): void {}
   onUpstreamRefused(): void {}
+  onUpstreamUnprocessed(): void {
+    this.onUpstreamClose();
+  }
+  onUpstreamInvalid(): void {
+    this.onUpstreamEnd();
+  }
   onUpstreamData(): void {}
   onUpstreamDrain(): void {}
   onUpstreamEnd(): void {
@@ -24,9 +30,10 @@ class Parting implements UpstreamUser {
 
 /** @param word what is sent last; null: nothing */
 export function partFrom(upstream: UpstreamConnection, word: Uint8Array | null, lingerMs: number): void {
-  upstream.user = new Parting(upstream, lingerMs);
+  const parting = new Parting(upstream, lingerMs);
+  upstream.user = parting;
   upstream.resume();
   if (word !== null) upstream.write(word, 0, word.length, true);
   upstream.shutdown();
-  if (upstream.ended) upstream.user.onUpstreamEnd();
+  if (upstream.ended) parting.onUpstreamEnd();
 }
