@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ProxyCase } from './case.ts';
 import { hosts } from './hosts.ts';
 import { idleMemory } from './idle-memory.ts';
-import { rawLoad, wrk, type Load, type LoadResult } from './load.ts';
+import { h2load, rawLoad, wrk, type Load, type LoadResult } from './load.ts';
 import type { PeerWishes } from './peer.ts';
 import { sideBySide } from './side-by-side.ts';
 import { switchLatency } from './switch-latency.ts';
@@ -52,6 +52,13 @@ export const cases: readonly ProxyCase[] = [
     load: wrk({ tls: true }),
     limits: { haproxy: 0.95 },
     place: certificate,
+  }),
+  sideBySide({
+    key: 'http2',
+    name: 'HTTP/2 over TLS 1.3, 8 connections with 16 requests each, 1 KB',
+    load: h2load(8, 16),
+    limits: { haproxy: 1.0 },
+    place: async (directory) => ({ ...(await certificate(directory)), http2: true }),
   }),
   sideBySide({
     key: 'large-response',

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatAddress, type Address } from '../../src/core/address.ts';
 
@@ -55,6 +55,32 @@ export function wrk({ path = '/', connections = 64, tls, host, close, uploadByte
       requests: Number(requests),
       requestsPerSecond: Number(requests) / (milliseconds(elapsed) / 1000),
       p99Ms: milliseconds(p99),
+    };
+  };
+}
+
+/** h2load, one thread, TLS: each connection has so many requests under way at a time. */
+export function h2load(connections: number, streams: number): Load {
+  return async (address, seconds, signal) => {
+    const url = `https://${formatAddress(address)}/`;
+    const times = join(import.meta.dir, '..', 'out', `h2load-${process.pid}.log`);
+    // It adds to what is there.
+    rmSync(times, { force: true });
+    const numbers = ['-t1', `-c${connections}`, `-m${streams}`, `-D${seconds}`, `--log-file=${times}`];
+    const text = await output(['h2load', '--npn-list=h2', ...numbers, url], signal);
+    const [, done = '0', failed] = /(\d+) succeeded, (\d+) failed/.exec(text) ?? [];
+    if (done === '0' || failed !== '0') throw new Error(`requests to ${url} failed:\n${text}`);
+    // Each line: when it began, its status, and how long it took in microseconds.
+    const took = readFileSync(times, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => Number(line.split('\t')[2]))
+      .sort((a, b) => a - b);
+    rmSync(times);
+    return {
+      requests: Number(done),
+      requestsPerSecond: Number(done) / seconds,
+      p99Ms: took[Math.floor(took.length * 0.99)]! / 1000,
     };
   };
 }

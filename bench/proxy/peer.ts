@@ -17,12 +17,14 @@ export interface PeerPlace {
   readonly directory: string;
   /** TLS 1.3 instead of plain HTTP: paths of a certificate and its key, and of one file with both. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly both: string };
+  /** With TLS: HTTP/2 is offered as well. */
+  readonly http2?: boolean;
   /** The table has these hosts; requests come for the last of them. Only ours. */
   readonly hosts?: readonly string[];
 }
 
 /** What a peer may be asked for beyond plain proxying. */
-export type PeerWishes = Pick<PeerPlace, 'tls' | 'hosts'>;
+export type PeerWishes = Pick<PeerPlace, 'tls' | 'http2' | 'hosts'>;
 
 export interface RunningPeer {
   readonly listen: Address;
@@ -40,7 +42,7 @@ export interface Peer {
 }
 
 /** A path of the bench's own configurations, filled in and put into the peer's directory. */
-function configured(name: string, { origin, listen, directory, tls }: PeerPlace): string {
+function configured(name: string, { origin, listen, directory, tls, http2 }: PeerPlace): string {
   const path = join(directory, name);
   const values: Readonly<Record<string, string>> = {
     PORT: String(listen.port),
@@ -49,8 +51,9 @@ function configured(name: string, { origin, listen, directory, tls }: PeerPlace)
     // As root, nginx would become a user who cannot enter our directory.
     USER: process.getuid?.() === 0 ? 'user root;' : '',
     SCHEME: tls ? 'https' : 'http',
-    SSL: tls ? 'ssl' : '',
-    BIND_TLS: tls ? `ssl crt ${tls.both} ssl-min-ver TLSv1.3 alpn http/1.1` : '',
+    SSL: tls ? (http2 ? 'ssl http2' : 'ssl') : '',
+    PROTOCOLS: http2 ? 'h1 h2' : 'h1',
+    BIND_TLS: tls ? `ssl crt ${tls.both} ssl-min-ver TLSv1.3 alpn ${http2 ? 'h2,' : ''}http/1.1` : '',
     CERT: tls?.cert ?? '',
     KEY: tls?.key ?? '',
   };
