@@ -7,7 +7,16 @@ import { Limits, RouteLimits, sameLimits } from './limits.ts';
 test('the page has each limit with its default, and no other', () => {
   const page = readFileSync(join(import.meta.dirname, '../../docs/limits.md'), 'utf8');
   const told = [...page.matchAll(/^\| `(\w+)` +\| (\S+) +\|/gm)].map(([, name, value]) => `${name} ${value}`);
-  const times = new Set(['idle', 'headTime', 'bodyIdle', 'total', 'connect', 'response', 'responseIdle', 'queueWait']);
+  const times = new Set([
+    'idle',
+    'headTime',
+    'bodyIdle',
+    'total',
+    'connect',
+    'response',
+    'responseIdle',
+    'queueWait',
+  ]);
   const defaults = Object.entries(Limits.parse({}));
   expect(told).toEqual(
     defaults.map(([name, value]) => `${name} ${times.has(name) ? formatDuration(value) : value}`),
