@@ -20,6 +20,10 @@ const benches: Readonly<Record<string, Bench>> = {
     about: 'what is promised of reliability, with faults put in (--row N, --minutes M); docs/reliability.md',
     run: async (args) => (await import('./scorecard/scorecard.ts')).benchScorecard(args),
   },
+  slow: {
+    about: 'slow heads, bodies and readers beside a normal load (--clients N, --peer NAME)',
+    run: async (args) => (await import('./slow/slow.ts')).benchSlow(args),
+  },
   own: {
     about: 'processor time of our own code for a request, without kernel and sockets (--rounds N)',
     run: async (args) => (await import('./proxy/own-code.ts')).benchOwnCode(args),
