@@ -51,6 +51,7 @@ export const linux = {
   SOL_SOCKET: 1,
   IPPROTO_TCP: 6,
   TCP_DEFER_ACCEPT: 9,
+  TCP_NOTSENT_LOWAT: 25,
   MSG_PEEK: 2,
   SO_REUSEADDR: 2,
   SCM_RIGHTS: 1,

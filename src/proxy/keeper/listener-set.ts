@@ -1,7 +1,7 @@
 import { formatAddress, type Address } from '../../core/address.ts';
 import type { Listener } from '../data-plane.ts';
 import { closeDescriptor } from './libc.ts';
-import { listenOn } from './listening-socket.ts';
+import { boundUnsent, listenOn } from './listening-socket.ts';
 
 /** The listening sockets that the keeper owns, by address. While it owns one, connections wait there and none is refused. */
 export class ListenerSet {
@@ -10,6 +10,8 @@ export class ListenerSet {
   /** @param inherited from a keeper that died; what is not wanted is for the caller to close with `keepOnly` */
   constructor(inherited: ReadonlyMap<string, Listener>) {
     this.byAddress = new Map(inherited);
+    // The keeper that opened them may have been of a version that did not bound them.
+    for (const { fd } of inherited.values()) boundUnsent(fd);
   }
 
   all(): readonly Listener[] {

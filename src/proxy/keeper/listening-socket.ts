@@ -44,6 +44,7 @@ function bindAndListen(ip: string, port: number): number {
     // of the same user could take a share of our connections, and what waits in a queue dies with the socket that owns it.
     if (libc().setsockopt(fd, linux.SOL_SOCKET, linux.SO_REUSEADDR, ptr(one), 4) !== 0)
       throw systemCallError('setsockopt');
+    boundUnsent(fd);
     const address = socketAddress(ip, port);
     if (libc().bind(fd, ptr(address), address.length) !== 0) throw systemCallError('bind');
     if (libc().listen(fd, backlog) !== 0) throw systemCallError('listen');
@@ -65,6 +66,23 @@ export function deferAccept(fd: number, on: boolean): void {
   const seconds = new Int32Array([on ? deferSeconds : 0]);
   if (libc().setsockopt(fd, linux.IPPROTO_TCP, linux.TCP_DEFER_ACCEPT, ptr(seconds), 4) !== 0)
     throw systemCallError('setsockopt');
+}
+
+/** Enough that a client which reads never waits for us, and little enough that a thousand which do not read are no matter. */
+const unsentBytes = new Int32Array([128 * 1024]);
+
+/**
+ * Bounds what the system takes of a response beyond what it can send (TCP_NOTSENT_LOWAT), for every connection that is accepted from
+ * now on: they inherit it. Without it each client that does not read takes megabytes of the system's memory for TCP, which is
+ * one for all, and hundreds that come at once keep the proxy and the instances busy with what nobody reads. May be called
+ * again. A system that does not know the option (before Linux 3.12, some sandboxes) goes on without the bound.
+ *
+ * @throws SystemCallError
+ */
+export function boundUnsent(fd: number): void {
+  if (libc().setsockopt(fd, linux.IPPROTO_TCP, linux.TCP_NOTSENT_LOWAT, ptr(unsentBytes), 4) === 0) return;
+  const error = systemCallError('setsockopt');
+  if (error.code !== 'ENOPROTOOPT') throw error;
 }
 
 async function ipOf(host: string): Promise<string> {
