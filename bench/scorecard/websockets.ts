@@ -110,7 +110,7 @@ class Speaking {
       await wire
         .until(() => wire.closed || wire.ended || wire.received.length >= 10, 'an echo')
         .catch(() => this.lost++);
-      if (wire.received.length >= 10 && wire.take().slice(2) !== word) this.lost++;
+      if (wire.received.length >= 10 && wire.take().slice(2, 10) !== word) this.lost++;
       await Bun.sleep(50);
     }
     this.endedAt ??= performance.now();

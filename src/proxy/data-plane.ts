@@ -24,6 +24,9 @@ export interface Provisions {
   readonly stickyKeys: readonly string[];
 }
 
+/** Over how long what may go on for ever is ended once the deadline of a drain has come. */
+export const closingSpanMs = (deadlineMs: number): number => Math.min(10_000, deadlineMs / 4);
+
 /**
  * What a worker process does with traffic, apart from how it is told to. Every method but `drain` is synchronous, so that a
  * switch is: `hold` in every worker, `swap` in every worker, `release` in every worker.
@@ -54,7 +57,7 @@ export interface DataPlane {
   counters(): ReadonlyMap<string, Omit<Counters, 'bootId'>>;
   /**
    * Accepts no more, ends idle connections, answers what has begun with `Connection: close`, and resolves when the last
-   * exchange and tunnel has ended or `deadlineMs` has passed (then what is left is cut). Idempotent.
+   * exchange and tunnel has ended. After `deadlineMs` requests are cut at once, and what may go on for ever within `closingSpanMs`. Idempotent.
    */
   drain(deadlineMs: number): Promise<void>;
 }

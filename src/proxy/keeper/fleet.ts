@@ -2,7 +2,7 @@ import type { Colour } from '../../core/colour.ts';
 import { CutoverError } from '../../core/errors.ts';
 import type { Counters } from '../../core/traffic.ts';
 import type { Challenge } from '../acme/messages.ts';
-import type { Listener, Provisions, Table } from '../data-plane.ts';
+import { closingSpanMs, type Listener, type Provisions, type Table } from '../data-plane.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import { rehearseSwitch } from './rehearsal.ts';
 import type { RosterFile } from './roster.ts';
@@ -42,7 +42,7 @@ interface Slot {
 const steadyMs = 10_000;
 const firstBackoffMs = 100;
 const longestBackoffMs = 5_000;
-/** Beyond the drain's own deadline, before a worker is taken for stuck. */
+/** Beyond the whole of a drain, before a worker is taken for stuck. */
 const graceMs = 2_000;
 
 /** Nothing before the first restart, then 100 ms, doubling up to 5 s, for a worker that keeps ending. */
@@ -251,7 +251,7 @@ export class Fleet {
   private drain(worker: WorkerHandle, deadlineMs: number): void {
     if (worker.state !== 'serving' && worker.state !== 'draining') return worker.kill();
     worker.state = 'draining';
-    const timer = setTimeout(() => worker.kill(), deadlineMs + graceMs);
+    const timer = setTimeout(() => worker.kill(), deadlineMs + closingSpanMs(deadlineMs) + graceMs);
     void worker.exited.then(() => clearTimeout(timer));
     worker.order({ kind: 'drain', deadlineMs }, this.options.answerMs).catch(() => worker.kill());
   }

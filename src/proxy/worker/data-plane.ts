@@ -5,7 +5,7 @@ import type { Counters } from '../../core/traffic.ts';
 import type { Challenge } from '../acme/messages.ts';
 import { Proofs } from '../acme/proofs.ts';
 import { weighted } from '../../core/weights.ts';
-import type { DataPlane, Listener, Provisions, Table } from '../data-plane.ts';
+import { closingSpanMs, type DataPlane, type Listener, type Provisions, type Table } from '../data-plane.ts';
 import { Recorders } from '../record/recorders.ts';
 import { ascii } from '../http1/octets.ts';
 import type { ClientConnection, ListeningPoint } from './client-connection.ts';
@@ -16,9 +16,6 @@ import { defaultLimits, type Limits } from './limits.ts';
 import { Plane } from './plane.ts';
 import { Routing } from './routing.ts';
 import { SecureListener } from './secure-listener.ts';
-
-/** Over how long what may go on for ever is ended at the end of a drain. */
-const longestSpanMs = 10_000;
 
 export interface DataPlaneOptions {
   /** What differs from `defaultLimits`. */
@@ -206,19 +203,20 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       plane.greetings.hurry(now);
       if (plane.clients.size === 0 && plane.greetings.size === 0) settle();
       else {
-        // What may go on for ever is ended within the last part of the time, one after the other; the rest has the whole of it.
-        const spanMs = Math.min(longestSpanMs, deadlineMs / 4);
-        const evict = setTimeout(() => {
-          const lasting = [...plane.clients].filter(({ usedBy }) => usedBy?.lasting === true);
-          evictions.add(lasting, spanMs);
-        }, deadlineMs - spanMs);
+        // Everything has the whole time. What may go on for ever is then ended one after the other, the rest at once.
+        const spanMs = closingSpanMs(deadlineMs);
+        const late = setTimeout(() => {
+          const lasting = new Set([...plane.clients].filter(({ usedBy }) => usedBy?.lasting === true));
+          for (const client of [...plane.clients]) if (!lasting.has(client)) client.cut();
+          plane.greetings.cut();
+          evictions.add([...lasting], spanMs);
+        }, deadlineMs);
         const cut = setTimeout(() => {
           for (const client of plane.clients) client.cut();
-          plane.greetings.cut();
           settle();
-        }, deadlineMs);
+        }, deadlineMs + spanMs);
         void drained.promise.then(() => {
-          clearTimeout(evict);
+          clearTimeout(late);
           clearTimeout(cut);
         });
       }
