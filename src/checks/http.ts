@@ -127,7 +127,15 @@ export async function httpCheck(
     upstream?.protocol === 'h2'
       ? inHttp2(probe, address, secure !== null, passed)
       : inHttp1(probe, address, reader, passed);
-  const result = await converse<Answer>(clock, address, timeoutMs, signal, conversation, secure);
+  const result = await converse<Answer>(
+    clock,
+    address,
+    timeoutMs,
+    signal,
+    conversation,
+    secure,
+    upstream?.sendProxy,
+  );
   const ms = clock.monotonic() - began;
   const says = (ok: boolean, text: string): CheckResult => ({
     ok,

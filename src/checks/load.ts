@@ -1,5 +1,5 @@
-import { Agent as PlainAgent, request as plainRequest, type IncomingMessage } from 'node:http';
-import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import { type Agent, request as plainRequest, type IncomingMessage } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import type { ConnectionOptions } from 'node:tls';
 import { formatAddress, type Address } from '../core/address.ts';
 import { formatDuration } from '../core/duration.ts';
@@ -7,6 +7,7 @@ import { bucketCount, bucketOf, quantileMs, sparse } from '../core/latency.ts';
 import type { LoadCheck } from '../core/load-check.ts';
 import type { CheckResult, CheckTarget } from '../ports/check.ts';
 import type { Clock } from '../ports/clock.ts';
+import { agentFor } from './load-agent.ts';
 import { secureOptions } from './secure.ts';
 
 /** How many different failures are told. */
@@ -52,7 +53,7 @@ function ask(
   headers: Readonly<Record<string, string>>,
   timeoutMs: number,
   secure: ConnectionOptions | null,
-  agent: PlainAgent,
+  agent: Agent,
 ): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const place = { host, port, path, agent, headers: { 'User-Agent': 'cutover-check', ...headers } };
@@ -101,8 +102,7 @@ export async function loadCheck(
     return says(false, 'expected instances that speak HTTP/1.1, found router.upstream.protocol h2');
   const secure = await secureOptions(upstream, address);
   if (typeof secure === 'string') return says(false, secure);
-  const agent =
-    secure === null ? new PlainAgent({ keepAlive: true }) : new SecureAgent({ ...secure, keepAlive: true });
+  const agent = agentFor(secure, upstream?.sendProxy);
 
   const total = Math.max(1, Math.floor((load.rate * load.duration) / 1000));
   const mayFail = Math.floor(load.errors * total);

@@ -26,6 +26,7 @@ export async function tcpCheck(
       end: () => undefined,
     },
     secure,
+    upstream?.sendProxy,
   );
   const ms = clock.monotonic() - began;
   if (result.kind !== 'accepted')

@@ -389,6 +389,12 @@ export function makeProgram({ begin, end }: Running): Program {
     .option('--upstream-cert <file>', 'A certificate of our own for them, in PEM')
     .option('--upstream-key <file>', 'Its private key, in PEM')
     .option('--upstream-insecure', 'Take any certificate of theirs: for tests')
+    .addOption(
+      new Option(
+        '--send-proxy <version>',
+        'Tell the instances who the client is, by a PROXY header (default: none)',
+      ).choices(['v1', 'v2']),
+    )
     .option('--metrics <address>', 'Serve Prometheus metrics there, e.g. 127.0.0.1:9180', scrapeAddress)
     .option('--admin <socket>', 'Path of the admin socket (default: proxy/admin.sock in the home directory)')
     .option('--workers <n>', 'Worker processes (default: one for each core, at most 8)', whole(1, 64))

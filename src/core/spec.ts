@@ -375,7 +375,7 @@ export const Spec = z
             '`http`: each request goes to the side that is live. `tcp`: each connection does, whatever is in it. See docs/tcp.md.',
           ),
         upstream: Upstream.optional().describe(
-          'How instances are spoken to: TLS, HTTP/2. Default: plain HTTP/1.1. See docs/upstream.md.',
+          'How instances are spoken to: TLS, HTTP/2, the PROXY protocol. Default: plain HTTP/1.1. See docs/upstream.md.',
         ),
         instances: InstanceRules.default(InstanceRules.parse({})).describe(
           'How instances that do badly are passed over. See docs/instances.md.',
@@ -415,13 +415,13 @@ export const Spec = z
               message: 'expected no tls with protocol tcp: the instances end it themselves',
             });
           }
-          if (protocol === 'tcp' && upstream !== undefined) {
+          if (protocol === 'tcp' && upstream && (upstream.tls ?? upstream.protocol) !== 'http1') {
             context.addIssue({
               code: 'custom',
               path: ['upstream'],
               input: 'upstream',
               message:
-                'expected no upstream with protocol tcp: whatever clients send goes to the instances as it is',
+                'expected nothing but sendProxy in upstream with protocol tcp: whatever clients send goes to the instances as it is',
             });
           }
           if (protocol === 'tcp' && (previewHost !== undefined || hosts.length > 0 || paths.length > 0)) {

@@ -30,11 +30,22 @@ test('a certificate without its key, and the other way round, is told', () => {
   expect(problems({ tls: { serverName: 'Not A Host' } })[0]).toContain('expected a host name');
 });
 
+test('a PROXY header is told to a router, and none goes before HTTP/2', () => {
+  expect(parsed({ sendProxy: 'v2' })).toEqual({ protocol: 'http1', tls: null, sendProxy: 'v2' });
+  expect(problems({ sendProxy: 'v2', protocol: 'h2' })).toEqual([
+    'sendProxy: expected no sendProxy with protocol h2: a session carries the requests of many clients, and its header tells of one',
+  ]);
+  expect(problems({ sendProxy: 'v3' })).toHaveLength(1);
+});
+
 test('two are the same by what they say', () => {
   const tls = { ca: 'ca.pem' };
   expect(sameUpstream(parsed({ tls }), parsed({ tls: { ...tls, verify: true } }))).toBeTrue();
   expect(sameUpstream(parsed({ tls }), parsed({ tls: { ...tls, verify: false } }))).toBeFalse();
   expect(sameUpstream(parsed({ tls }), parsed({ tls, protocol: 'h2' }))).toBeFalse();
   expect(sameUpstream(parsed({ tls }), undefined)).toBeFalse();
+  expect(sameUpstream(parsed({ tls }), parsed({ tls, sendProxy: 'v1' }))).toBeFalse();
+  expect(sameUpstream(parsed({ sendProxy: 'v1' }), parsed({ sendProxy: 'v2' }))).toBeFalse();
+  expect(sameUpstream(parsed({ sendProxy: 'v1' }), undefined)).toBeFalse();
   expect(sameUpstream({ protocol: 'http1', tls: null }, undefined)).toBeTrue();
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ProxyVersion } from './proxy-header.ts';
 
 const file = z.string().min(1, { error: 'expected the path of a file' });
 const nameError = {
@@ -42,17 +43,31 @@ const UpstreamTls = z
   });
 
 /** What a user writes under `router.upstream`: how instances are spoken to. */
-export const Upstream = z.strictObject({
-  protocol: z
-    .enum(['http1', 'h2'])
-    .default('http1')
-    .describe(
-      '`http1`: HTTP/1.1. `h2`: HTTP/2, by ALPN over TLS and with prior knowledge (h2c) without; for gRPC.',
+export const Upstream = z
+  .strictObject({
+    protocol: z
+      .enum(['http1', 'h2'])
+      .default('http1')
+      .describe(
+        '`http1`: HTTP/1.1. `h2`: HTTP/2, by ALPN over TLS and with prior knowledge (h2c) without; for gRPC.',
+      ),
+    tls: UpstreamTls.optional().describe(
+      'TLS (1.2 and 1.3) to the instances; `{}` is enough. Default: none. Files are relative to the spec, and are read again when they change.',
     ),
-  tls: UpstreamTls.optional().describe(
-    'TLS (1.2 and 1.3) to the instances; `{}` is enough. Default: none. Files are relative to the spec, and are read again when they change.',
-  ),
-});
+    sendProxy: ProxyVersion.optional().describe(
+      'Each connection to an instance begins with a header of the PROXY protocol that says who the client is: `v1`, a line of text, or `v2`. Default: none.',
+    ),
+  })
+  .superRefine(({ protocol, sendProxy }, context) => {
+    if (protocol !== 'h2' || sendProxy === undefined) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['sendProxy'],
+      input: sendProxy,
+      message:
+        'expected no sendProxy with protocol h2: a session carries the requests of many clients, and its header tells of one',
+    });
+  });
 export type Upstream = z.infer<typeof Upstream>;
 
 /** TLS to instances, on the wire to a router. Files are named by absolute paths, so that no key is in a log. */
@@ -72,14 +87,16 @@ export type RouteUpstreamTls = z.infer<typeof RouteUpstreamTls>;
 export const RouteUpstream = z.object({
   protocol: z.enum(['http1', 'h2']),
   tls: RouteUpstreamTls.nullable(),
+  /** The header of the PROXY protocol that connections begin with; absent: none. */
+  sendProxy: ProxyVersion.optional(),
 });
 export type RouteUpstream = z.infer<typeof RouteUpstream>;
 
 /** The same for a router, files named from `base`; undefined for plain HTTP/1.1. */
 export function routeUpstreamOf(upstream: Upstream | undefined, base: string): RouteUpstream | undefined {
   if (upstream === undefined) return undefined;
-  const { protocol, tls } = upstream;
-  if (protocol === 'http1' && tls === undefined) return undefined;
+  const { protocol, tls, sendProxy } = upstream;
+  if (protocol === 'http1' && tls === undefined && sendProxy === undefined) return undefined;
   const absolute = (path: string | undefined): string | null =>
     path === undefined ? null : path.startsWith('/') ? path : `${base}/${path}`;
   return {
@@ -94,6 +111,7 @@ export function routeUpstreamOf(upstream: Upstream | undefined, base: string): R
             key: absolute(tls.key),
             verify: tls.verify,
           },
+    ...(sendProxy !== undefined && { sendProxy }),
   };
 }
 
@@ -101,9 +119,9 @@ export function routeUpstreamOf(upstream: Upstream | undefined, base: string): R
 export function sameUpstream(a: RouteUpstream | undefined, b: RouteUpstream | undefined): boolean {
   const key = (upstream: RouteUpstream | undefined): string => {
     if (upstream === undefined) return 'http1';
-    const { protocol, tls } = upstream;
-    if (tls === null) return protocol;
-    return JSON.stringify([protocol, tls.ca, tls.serverName, tls.cert, tls.key, tls.verify]);
+    const { protocol, tls, sendProxy = 'none' } = upstream;
+    if (tls === null) return sendProxy === 'none' ? protocol : `${protocol} ${sendProxy}`;
+    return JSON.stringify([protocol, sendProxy, tls.ca, tls.serverName, tls.cert, tls.key, tls.verify]);
   };
   return key(a) === key(b);
 }

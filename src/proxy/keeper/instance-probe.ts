@@ -1,5 +1,6 @@
 import { formatAddress, type Address } from '../../core/address.ts';
 import type { InstanceProbe } from '../../core/instance-policy.ts';
+import { ownHeader, type ProxyVersion } from '../../core/proxy-header.ts';
 import type { Dialled, Dialer } from '../upstream/dialer.ts';
 import type { InstanceSession } from '../upstream/instance-session.ts';
 import { InstanceSessions, type StreamSeeker } from '../upstream/instance-sessions.ts';
@@ -22,6 +23,7 @@ function requestText({ method, path, headers }: NonNullable<InstanceProbe['http'
 
 /** One question on a connection of its own. */
 class Question implements Dialled, StreamSeeker {
+  readonly greeting: Uint8Array | null;
   reused = false;
   private line: Line | null = null;
   private over = false;
@@ -30,8 +32,11 @@ class Question implements Dialled, StreamSeeker {
   constructor(
     private readonly address: Address,
     private readonly http: InstanceProbe['http'],
+    sendProxy: ProxyVersion | null,
     private readonly answered: (good: boolean) => void,
-  ) {}
+  ) {
+    this.greeting = sendProxy === null ? null : ownHeader(sendProxy);
+  }
 
   /** Ends it, whatever came of it; the connection is closed. */
   end(good: boolean): void {
@@ -97,7 +102,7 @@ export function probeInstance(
   dialer: Dialer,
 ): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const question = new Question(address, http, resolve);
+  const question = new Question(address, http, dialer.sendProxy, resolve);
   const timer = setTimeout(() => question.end(false), timeoutMs);
   const alive = new Set<InstanceSession>();
   if (dialer.protocol === 'h2') {

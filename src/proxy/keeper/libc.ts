@@ -11,6 +11,7 @@ const signatures = {
   inet_pton: { args: ['i32', 'ptr', 'ptr'], returns: 'i32' },
   sendmsg: { args: ['i32', 'ptr', 'i32'], returns: 'i32' },
   recvmsg: { args: ['i32', 'ptr', 'i32'], returns: 'i32' },
+  send: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i32' },
   recv: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i32' },
   dup: { args: ['i32'], returns: 'i32' },
   close: { args: ['i32'], returns: 'i32' },

@@ -1,4 +1,5 @@
 import { formatIp, ipv4, isIpv4, parseIp } from '../../core/ip.ts';
+import { ownHeader, proxySignature as signature, type ProxyVersion } from '../../core/proxy-header.ts';
 import { ascii } from '../http1/octets.ts';
 import { crc32c } from './crc32c.ts';
 
@@ -30,7 +31,6 @@ const longestLine = 107;
 const fixedBytes = 16;
 const checksumType = 0x03;
 
-const signature = Uint8Array.of(0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a);
 const word = ascii('PROXY ');
 const partial: ProxyHeader = { kind: 'partial' };
 const wrong = (why: string): ProxyHeader => ({ kind: 'wrong', why });
@@ -136,23 +136,19 @@ function wrongTlvs(bytes: Uint8Array, from: number, to: number): string | null {
   return null;
 }
 
-/** The versions that can be written. */
-export type ProxyVersion = 'v1' | 'v2';
-
 /** The header that tells an instance of these ends; null: the connection speaks for itself (version 1: UNKNOWN, version 2: LOCAL). */
 export function renderProxyHeader(version: ProxyVersion, ends: Ends | null): Uint8Array {
   const source = ends && parseIp(ends.source.ip);
   const destination = ends && parseIp(ends.destination.ip);
-  const four = source !== null && destination !== null && isIpv4(source) && isIpv4(destination);
+  if (!ends || !source || !destination) return ownHeader(version);
+  const four = isIpv4(source) && isIpv4(destination);
   if (version === 'v1') {
-    if (!ends || !source || !destination) return ascii('PROXY UNKNOWN\r\n');
     // One family for both: an IPv4 address beside an IPv6 one is written as the latter.
     const text = (ip: Uint8Array): string => (four || !isIpv4(ip) ? formatIp(ip) : `::ffff:${formatIp(ip)}`);
     return ascii(
       `PROXY TCP${four ? 4 : 6} ${text(source)} ${text(destination)} ${ends.source.port} ${ends.destination.port}\r\n`,
     );
   }
-  if (!ends || !source || !destination) return Uint8Array.of(...signature, 0x20, families.unspecified, 0, 0);
   const addresses = [source, destination].flatMap((ip) => [...(four ? ip.subarray(12) : ip)]);
   const ports = [ends.source.port, ends.destination.port].flatMap((port) => [port >> 8, port & 255]);
   const family = four ? families.tcp4 : families.tcp6;

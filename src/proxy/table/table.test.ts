@@ -48,6 +48,16 @@ describe('table', () => {
     expect(codeOf(() => withRoute(emptyTable, { ...spoken, protocol: 'tcp' }))).toBe('request-invalid');
   });
 
+  test('a PROXY header may go to instances of TCP, and not before HTTP/2', () => {
+    const told = (protocol: 'http1' | 'h2'): Route => {
+      const upstream = { protocol, tls: null, sendProxy: 'v2' } as const;
+      return { ...route, green: { ...route.green, upstream } };
+    };
+    expect(codeOf(() => withRoute(emptyTable, told('http1')))).toBe('none');
+    expect(codeOf(() => withRoute(emptyTable, { ...told('http1'), protocol: 'tcp' }))).toBe('none');
+    expect(codeOf(() => withRoute(emptyTable, told('h2')))).toBe('request-invalid');
+  });
+
   test('a change makes a new value with the next version and leaves the old one as it was', () => {
     const table = withShop();
     const next = withRoute(table, { ...route, epoch: 4, live: 'green' });

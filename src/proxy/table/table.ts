@@ -4,6 +4,7 @@ import { findConflict, formatClaim } from '../../core/claim.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { expectModeFor } from '../../core/mode.ts';
 import { type Eviction, Route } from '../../core/traffic.ts';
+import type { RouteUpstream } from '../../core/upstream.ts';
 import { weighted } from '../../core/weights.ts';
 
 /** How many removed services are remembered; the oldest is forgotten first. */
@@ -161,11 +162,20 @@ function refuseEmptyWeight({ service, weights, ...sides }: Route): void {
   );
 }
 
-function refuseUpstreamOfTcp({ service, protocol, blue, green }: Route): void {
-  if (protocol !== 'tcp' || (blue.upstream ?? green.upstream) === undefined) return;
+function refuseUpstream({ service, protocol, ...sides }: Route): void {
+  const upstreams = [sides.blue.upstream, sides.green.upstream];
+  if (upstreams.some((upstream) => upstream?.protocol === 'h2' && upstream.sendProxy !== undefined))
+    throw new CutoverError(
+      'request-invalid',
+      `service ${service}: expected no sendProxy for instances that are spoken to in HTTP/2`,
+      { next: 'leave it out: a session carries the requests of many clients' },
+    );
+  const besidesHeader = (upstream: RouteUpstream | undefined): boolean =>
+    upstream !== undefined && (upstream.tls !== null || upstream.protocol !== 'http1');
+  if (protocol !== 'tcp' || !upstreams.some(besidesHeader)) return;
   throw new CutoverError(
     'request-invalid',
-    `service ${service}: expected no upstream for a service that is switched as TCP`,
+    `service ${service}: expected nothing but sendProxy as the upstream of a service that is switched as TCP`,
     { next: 'leave it out: what clients send goes to the instances as it is' },
   );
 }
@@ -198,7 +208,7 @@ export function withRoute(table: ProxyTable, route: Route): ProxyTable | null {
   refuseTakenAddresses(table, route);
   refuseEmptyWeight(route);
   if (route.mode) expectModeFor(service, route.protocol, route.mode.mode);
-  refuseUpstreamOfTcp(route);
+  refuseUpstream(route);
   return {
     version: table.version + 1,
     routes: inForce

@@ -1,12 +1,17 @@
 import { checkServerIdentity } from 'node:tls';
+import { ptr } from 'bun:ffi';
 import type { Socket, SocketHandler, TLSOptions } from 'bun';
 import type { Address } from '../../core/address.ts';
+import type { ProxyVersion } from '../../core/proxy-header.ts';
 import { isIpAddress, type RouteUpstream, type RouteUpstreamTls } from '../../core/upstream.ts';
 import type { NativeContext } from '../tls/context.ts';
+import { libc, linux } from '../keeper/libc.ts';
 import { UpstreamCredentials } from '../tls/upstream-credentials.ts';
 
 /** What is made of a connection to an instance: it is told all that happens on it. */
 export interface Dialled {
+  /** The PROXY header that goes before all else, before TLS, too; null: none. */
+  readonly greeting: Uint8Array | null;
   /** There is a connection; over TLS nothing may be sent yet. It may be closed, which is then the end of it. */
   onConnecting(socket: Socket<Dialled>): void;
   /** It can be used. */
@@ -28,12 +33,37 @@ export interface Dialer {
   readonly secure: boolean;
   /** What is spoken on its connections. */
   readonly protocol: RouteUpstream['protocol'];
+  /** In which version its connections begin with a PROXY header; null: they begin without. */
+  readonly sendProxy: ProxyVersion | null;
   dial(address: Address, dialled: Dialled): void;
+}
+
+const notTaken = 'the PROXY header was not taken as a whole';
+
+/**
+ * Sends the greeting from the descriptor, past TLS, which has sent nothing before it is told of the connection. Into the empty buffer of a new
+ * connection it goes as a whole or not at all. False: it did not.
+ */
+function greet(socket: Socket<Dialled>, greeting: Uint8Array): boolean {
+  const fd = 'fd' in socket && typeof socket.fd === 'number' ? socket.fd : -1;
+  const flags = linux.MSG_DONTWAIT | linux.MSG_NOSIGNAL;
+  return libc().send(fd, ptr(greeting), greeting.length, flags) === greeting.length;
+}
+
+/** Greets an instance if that is wanted; false: the connection is of no use, which has been told. */
+function greeted(socket: Socket<Dialled>): boolean {
+  const { data } = socket;
+  if (data.greeting === null || greet(socket, data.greeting)) return true;
+  data.onRefused(notTaken);
+  socket.terminate();
+  return false;
 }
 
 /** One object for all connections: what differs is in `socket.data`. */
 const handlers: SocketHandler<Dialled> = {
-  open: (socket) => socket.data.onOpen(socket),
+  open: (socket) => {
+    if (greeted(socket)) socket.data.onOpen(socket);
+  },
   data: (socket, bytes) => socket.data.onData(bytes),
   drain: (socket) => socket.data.onDrain(),
   end: (socket) => socket.data.onEnd(),
@@ -48,6 +78,7 @@ const handlers: SocketHandler<Dialled> = {
 export const plainDialer: Dialer = {
   secure: false,
   protocol: 'http1',
+  sendProxy: null,
   dial({ host, port }, dialled) {
     // The handlers hear of a failure first, and the rejection is the same news again; unless there was no socket at all.
     Promise.try(() =>
@@ -77,6 +108,7 @@ export class SecureDialer implements Dialer {
     readonly protocol: RouteUpstream['protocol'],
     private readonly tls: RouteUpstreamTls,
     private readonly now: () => number,
+    readonly sendProxy: ProxyVersion | null = null,
   ) {
     this.credentials = new UpstreamCredentials(tls);
   }
@@ -105,7 +137,9 @@ export class SecureDialer implements Dialer {
         data: dialled,
         socket: {
           ...handlers,
-          open: (socket) => socket.data.onConnecting(socket),
+          open: (socket) => {
+            if (greeted(socket)) socket.data.onConnecting(socket);
+          },
           handshake: (socket, done, error) => {
             const why = this.objection(socket, name, done, error);
             if (why === null) socket.data.onOpen(socket);
@@ -153,6 +187,9 @@ const plainHttp2Dialer: Dialer = { ...plainDialer, protocol: 'h2' };
 
 /** The dialer for instances that are spoken to so. */
 export function dialerFor(upstream: RouteUpstream | undefined, now: () => number): Dialer {
-  if (upstream?.tls) return new SecureDialer(upstream.protocol, upstream.tls, now);
-  return upstream?.protocol === 'h2' ? plainHttp2Dialer : plainDialer;
+  if (upstream === undefined) return plainDialer;
+  const { protocol, tls, sendProxy = null } = upstream;
+  if (tls !== null) return new SecureDialer(protocol, tls, now, sendProxy);
+  if (protocol === 'h2') return plainHttp2Dialer;
+  return sendProxy === null ? plainDialer : { ...plainDialer, sendProxy };
 }

@@ -59,6 +59,8 @@ export interface SessionOwner {
  * settings: whatever else answers there, speaks something else, and got no request.
  */
 export class InstanceSession implements Dialled, StreamSession {
+  /** It carries many clients: no header could tell of them. */
+  readonly greeting = null;
   readonly scheme: 'http' | 'https';
   ready = false;
   /** It has answered a request. */

@@ -248,6 +248,25 @@ export class ClientConnection {
   get remoteAddress(): string {
     return this.told === null ? this.socket.remoteAddress : this.told.source.ip;
   }
+  get remotePort(): number {
+    return this.told === null ? this.socket.remotePort : this.told.source.port;
+  }
+  /** The address that the client has connected to. */
+  get localAddress(): string {
+    return this.told === null ? this.socket.localAddress : this.told.destination.ip;
+  }
+  get localPort(): number {
+    return this.told === null ? this.socket.localPort : this.told.destination.port;
+  }
+  /** What an instance is told of the request under way: its client, whose port nobody knows if a trusted peer has named it, and where it went. */
+  get ends(): Ends {
+    const { claimed, peer } = this;
+    const named = claimed !== null && claimed !== peer;
+    return {
+      source: { ip: this.address, port: named ? 0 : this.remotePort },
+      destination: { ip: this.localAddress, port: this.localPort },
+    };
+  }
   get tlsVersion(): unknown {
     return this.socket.getTLSVersion();
   }

@@ -4,6 +4,10 @@ import type { Sink } from './outlet.ts';
 export interface ClientSocket extends Sink {
   /** The client's address as text. */
   readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Where the client has connected to. */
+  readonly localAddress: string;
+  readonly localPort: number;
   /** Such as `TLSv1.3`. */
   getTLSVersion(): unknown;
   pause(): void;

@@ -1,3 +1,4 @@
+import type { ProxyVersion } from '../../core/proxy-header.ts';
 import type { FailureCause } from '../../core/traffic.ts';
 import type { Proofs } from '../acme/proofs.ts';
 import { ChunkedBody } from '../http1/chunked-body.ts';
@@ -7,6 +8,7 @@ import { Framing, parseResponseHead } from '../http1/response-head.ts';
 import { Persistence, withLine, writeRequestHead, writeResponseHead } from '../http1/rewrite.ts';
 import { isForChallenge, redirectTo } from '../tls/redirect.ts';
 import { TraceFields } from '../http1/trace-fields.ts';
+import { renderProxyHeader } from '../proxy-protocol/header.ts';
 import type { Account, AccountCause } from '../record/account.ts';
 import type { AnswerStatus } from './answer.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
@@ -230,10 +232,29 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     this.pool = pool;
     pool.inFlight++;
     if (this.account !== null) this.account.asked(pool.address, plane.tick());
+    if (pool.sendProxy !== null) return this.attemptGreeted(pool, pool.sendProxy, headRead, reuse);
     const idle = reuse ? pool.take(!isIdempotent(this.method)) : undefined;
+    this.sendOver(pool, idle, null, headRead);
+  }
+
+  /** The same to an instance that is told of the client at the beginning of a connection: only one that began so is used again. */
+  private attemptGreeted(pool: InstancePool, version: ProxyVersion, headRead: boolean, reuse: boolean): void {
+    const greeting = renderProxyHeader(version, this.client.ends);
+    const idle = reuse ? pool.takeOwn(greeting, !isIdempotent(this.method)) : undefined;
+    this.sendOver(pool, idle, greeting, headRead);
+  }
+
+  /** Sends it over an idle connection, or over a new one that begins with `greeting`. */
+  private sendOver(
+    pool: InstancePool,
+    idle: UpstreamConnection | undefined,
+    greeting: Uint8Array | null,
+    headRead: boolean,
+  ): void {
+    const { plane } = this;
     if (idle === undefined) {
-      this.client.deadline = plane.coarse + side!.limits.connectMs;
-      this.upstream = new UpstreamConnection(plane, pool, this);
+      this.client.deadline = plane.coarse + this.side!.limits.connectMs;
+      this.upstream = new UpstreamConnection(plane, pool, this, greeting);
       this.upstream.connect();
       return;
     }
@@ -756,6 +777,11 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     upstream.pause();
   }
 
+  /** The client may ask again: only then is a connection of its own worth keeping. */
+  private get clientStays(): boolean {
+    return this.keepAlive || this.client.multiplexed;
+  }
+
   /** The instance has done its part: its connection rests in the pool, if nothing is left on it in either direction. */
   private responseWhole(): void {
     this.responseDone = true;
@@ -763,8 +789,8 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     if (this.status >= 500) this.side!.strike(pool, this.plane.coarse);
     else if (pool.care.strikes !== 0) pool.care.strikes = 0;
     const upstream = this.detach()!;
-    if (this.requestDone && this.upstreamStays && !upstream.ended && upstream.outlet.empty)
-      upstream.rest(this.idleSeconds);
+    const stays = this.requestDone && this.upstreamStays && !upstream.ended && upstream.outlet.empty;
+    if (stays && (upstream.greeting === null || this.clientStays)) upstream.rest(this.idleSeconds);
     else upstream.destroy(!this.requestDone);
     const { client } = this;
     if (client.outlet.empty) this.complete();

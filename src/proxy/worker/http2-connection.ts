@@ -328,6 +328,15 @@ export class Http2Connection implements ClientUser, FrameHearer, StreamOwner {
   get address(): string {
     return this.client.remoteAddress;
   }
+  get remotePort(): number {
+    return this.client.remotePort;
+  }
+  get localAddress(): string {
+    return this.client.localAddress;
+  }
+  get localPort(): number {
+    return this.client.localPort;
+  }
   get tlsVersion(): unknown {
     return this.client.tlsVersion;
   }

@@ -12,6 +12,9 @@ import type { Plane } from './plane.ts';
 /** What a stream needs of the connection that it is on. */
 export interface StreamOwner {
   readonly address: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
   readonly tlsVersion: unknown;
   /** The client has to read, or what it allows for all streams together is used up. */
   readonly room: number;
@@ -157,6 +160,15 @@ export class Http2Stream implements ClientSocket {
 
   get remoteAddress(): string {
     return this.owner.address;
+  }
+  get remotePort(): number {
+    return this.owner.remotePort;
+  }
+  get localAddress(): string {
+    return this.owner.localAddress;
+  }
+  get localPort(): number {
+    return this.owner.localPort;
   }
   getTLSVersion(): unknown {
     return this.owner.tlsVersion;

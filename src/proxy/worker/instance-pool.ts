@@ -1,5 +1,6 @@
 import { type Address, formatAddress } from '../../core/address.ts';
 import type { InstancePolicy } from '../../core/instance-policy.ts';
+import type { ProxyVersion } from '../../core/proxy-header.ts';
 import type { Dialer } from '../upstream/dialer.ts';
 import { InstanceSessions } from '../upstream/instance-sessions.ts';
 import { defaultPolicy, InstanceCare } from './instance-care.ts';
@@ -18,6 +19,8 @@ export class InstancePool {
   retired = false;
   /** Why no connection to it could be used, when that was tried last; null: there is nothing to say. */
   problem: string | null = null;
+  /** In which version its connections begin with a PROXY header, which makes each of them one client's; null: they do not. */
+  readonly sendProxy: ProxyVersion | null;
   /** If it speaks HTTP/2: a connection is one stream then, and never idle. */
   readonly sessions: InstanceSessions | null;
   /** The one used last is taken first: the others get old and are closed. */
@@ -28,6 +31,7 @@ export class InstancePool {
     readonly address: Address,
     readonly dialer: Dialer,
   ) {
+    this.sendProxy = dialer.sendProxy;
     this.sessions =
       dialer.protocol === 'h2'
         ? new InstanceSessions(
@@ -66,9 +70,22 @@ export class InstancePool {
     return connection;
   }
 
+  /** The same, of connections that began with this PROXY header: those of one client, by its address and port. */
+  takeOwn(greeting: Uint8Array, fresh: boolean): UpstreamConnection | undefined {
+    const at = this.idle.findLastIndex((connection) => Bun.deepEquals(connection.greeting, greeting));
+    const connection = this.idle[at];
+    if (connection === undefined) return undefined;
+    if (fresh && this.plane.coarse - connection.usedAt > this.plane.limits.freshMs) return undefined;
+    this.idle.splice(at, 1);
+    return connection;
+  }
+
   give(connection: UpstreamConnection): void {
-    if (this.retired || this.idle.length >= this.plane.limits.upstreamIdle) connection.destroy();
-    else this.idle.push(connection);
+    const full = this.idle.length >= this.plane.limits.upstreamIdle;
+    if (this.retired || (full && this.sendProxy === null)) return connection.destroy();
+    // Whose client has gone is of no use to others: the one that waits longest makes room.
+    if (full) this.idle.shift()?.destroy();
+    this.idle.push(connection);
   }
 
   forget(connection: UpstreamConnection): void {

@@ -1,4 +1,5 @@
 import type { FailureCause } from '../../core/traffic.ts';
+import { renderProxyHeader } from '../proxy-protocol/header.ts';
 import type { Account } from '../record/account.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { InstanceQueue, Waiter } from './instance-queue.ts';
@@ -54,7 +55,8 @@ export class Relay implements ClientUser, UpstreamUser, Waiter {
     pool.inFlight++;
     this.account?.asked(pool.address, plane.coarse);
     client.deadline = plane.coarse + side.limits.connectMs;
-    this.upstream = new UpstreamConnection(plane, pool, this);
+    const greeting = pool.sendProxy === null ? null : renderProxyHeader(pool.sendProxy, client.ends);
+    this.upstream = new UpstreamConnection(plane, pool, this, greeting);
     this.upstream.connect();
   }
 

@@ -55,6 +55,7 @@ export class UpstreamConnection implements Dialled, StreamSeeker {
     readonly plane: Plane,
     readonly pool: InstancePool,
     user: UpstreamUser,
+    readonly greeting: Uint8Array | null,
   ) {
     this.user = user;
     plane.upstreams.add(this);
