@@ -21,7 +21,8 @@ const benches: Readonly<Record<string, Bench>> = {
     run: async (args) => (await import('./scorecard/scorecard.ts')).benchScorecard(args),
   },
   slow: {
-    about: 'slow heads, bodies and readers beside a normal load (--clients N, --peer NAME)',
+    about:
+      'slow heads, bodies and readers beside a normal load (--clients N, --pace N a second, 0: at once; --peer NAME)',
     run: async (args) => (await import('./slow/slow.ts')).benchSlow(args),
   },
   own: {
