@@ -371,3 +371,30 @@ test('with --upstream-ca and a certificate of its own it speaks TLS to instances
   expect(await proxy.get()).toBe('secured');
   expect((await proxy.router.counters('main')).blue.failed).toEqual({});
 });
+
+test('with --send-proxy instances are told of the client before all else, also of one that speaks HTTP/2', async () => {
+  const seen: string[] = [];
+  using server = Bun.listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: {
+      data: (socket, bytes) => {
+        seen.push(bytes.toString('latin1'));
+        if (bytes.includes('\r\n\r\n')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntold');
+      },
+    },
+  });
+  const words = ['--listen', '0.0.0.0:0', '--blue', `127.0.0.1:${server.port}`, '--send-proxy'];
+  const shared = await runCli(['proxy', ...words, 'v1', '--upstream-protocol', 'h2'], { cwd: folder });
+  expect(shared.exit).toBe(2);
+  expect(shared.stderr).toContain('expected no --send-proxy with --upstream-protocol h2');
+  const { router } = await Alone.start(...words, 'v1');
+  const { port } = (await router.read('main'))!.listen;
+  for (const protocol of ['--http1.1', '--http2-prior-knowledge']) {
+    seen.length = 0;
+    expect((await curl(protocol, `http://127.0.0.1:${port}/`)).text).toBe('told');
+    const [header = '', request = ''] = seen.join('').split(/(?<=^PROXY [^\r]*\r\n)/);
+    expect(header).toMatch(new RegExp(`^PROXY TCP4 127\\.0\\.0\\.1 127\\.0\\.0\\.1 [1-9]\\d* ${port}\r\n$`));
+    expect(request).toStartWith('GET / HTTP/1.1\r\n');
+  }
+});
