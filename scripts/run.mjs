@@ -10,6 +10,7 @@ import {
   accessSync,
   constants,
   existsSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -183,6 +184,15 @@ async function install() {
   return ended;
 }
 
+/** npm empties node_modules before it installs: through a link that would be the packages of another checkout. */
+function refuseLink() {
+  if (!lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  throw new SetupError(
+    `The packages behind ${modules} are not those of package-lock.json, and it is a symbolic link: expected a directory, since npm ci would empty what it points to.\n` +
+      'Remove the link and run this again, which installs into a directory of this checkout; or install where the link points to.',
+  );
+}
+
 /** Installs if needed. Returns the signal that ended npm, if one did: then we are to end as well. */
 async function setUp() {
   const [major] = process.versions.node.split('.');
@@ -192,7 +202,9 @@ async function setUp() {
       `Bun has no build for ${process.platform} on ${process.arch}; use Linux or macOS on x64 or arm64 (on Windows: WSL).`,
     );
   }
-  if (upToDate() || !(await takeLock())) return undefined;
+  if (upToDate()) return undefined;
+  refuseLink();
+  if (!(await takeLock())) return undefined;
   try {
     if (upToDate()) return undefined;
     const { signal } = await install();

@@ -6,7 +6,9 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -111,6 +113,24 @@ describe('set-up', () => {
     rmSync(join(root, 'node_modules/.package-lock.json'));
     expect((await run(['scripts/a.ts'])).code).toBe(0);
     expect(npmCalls()).toHaveLength(2);
+  });
+
+  test('does not install through a link, which would empty what it points to; runs through it if all is there', async () => {
+    await run(['scripts/a.ts']);
+    const elsewhere = join(base, 'modules of another checkout');
+    renameSync(join(root, 'node_modules'), elsewhere);
+    symlinkSync(elsewhere, join(root, 'node_modules'));
+    expect(await run(['scripts/a.ts'])).toMatchObject({ code: 0, err: '' });
+    writeLock('2.0.0');
+    const { code, err } = await run(['scripts/a.ts']);
+    expect(code).toBe(1);
+    expect(err).toContain('it is a symbolic link');
+    expect(err).toContain('Remove the link and run this again');
+    expect(npmCalls()).toHaveLength(1);
+    expect(existsSync(join(elsewhere, '.package-lock.json'))).toBe(true);
+    rmSync(join(root, 'node_modules'));
+    expect((await run(['scripts/a.ts'])).code).toBe(0);
+    expect(existsSync(join(elsewhere, '.package-lock.json'))).toBe(true);
   });
 
   test('of several runs at once one installs and the others wait for it', async () => {
