@@ -301,6 +301,10 @@ export function makeProgram({ begin, end }: Running): Program {
     verb('proxy', 'Run the proxy by itself, or lead one that runs', [
       ['cutover proxy --listen :8080 --blue 127.0.0.1:3000 --green 127.0.0.1:3001', 'blue is live'],
       ['cutover proxy switch green --admin /run/shop.sock', 'all traffic to green'],
+      [
+        'cutover proxy switch green --drain 30s --admin /run/shop.sock',
+        'and wait until blue is free; what has not ended by then is ended',
+      ],
       ['cutover proxy weights blue=90 green=10 --admin /run/shop.sock', 'a tenth of the requests to green'],
       ['cutover proxy mode held --admin /run/shop.sock', 'hold new requests; mode open lets them go'],
       ['cutover proxy status --admin /run/shop.sock --json', 'what it does, as JSON'],
@@ -399,6 +403,18 @@ export function makeProgram({ begin, end }: Running): Program {
     .option('--admin <socket>', 'Path of the admin socket (default: proxy/admin.sock in the home directory)')
     .option('--workers <n>', 'Worker processes (default: one for each core, at most 8)', whole(1, 64))
     .option('--service <name>', 'Which service of a proxy that has several')
+    .option(
+      '--drain <time>',
+      'For switch: wait until the old side has nothing in flight, for at most this time, e.g. 30s',
+      span,
+    )
+    .addOption(
+      new Option(
+        '--leftover <what>',
+        'With --drain: close what is in flight after that, or keep it (default: close)',
+      ).choices(['close', 'keep']),
+    )
+    .option('--close-over <time>', 'With --drain: the time over which it is closed (default: 10s)', span)
     .action(async (action: string | undefined, values: string[], options: ProxyOptions, command: Command) => {
       end(await (await import('./verbs/proxy.ts')).proxy(told(command), action, values, options));
     });

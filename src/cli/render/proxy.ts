@@ -1,9 +1,11 @@
 import { formatAddress } from '../../core/address.ts';
 import { type Colour, colours } from '../../core/colour.ts';
+import { describeCut } from '../../core/cut.ts';
 import { failures, type Applied, type Counters, type Route } from '../../core/traffic.ts';
 import type { Mode } from '../../core/mode.ts';
 import type { Weights } from '../../core/weights.ts';
 import type { ProxyStatus } from '../../proxy/admin/protocol.ts';
+import type { Leftover } from '../leftover.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { harmless } from '../terminal/text.ts';
 import { certificateLines } from './certificates.ts';
@@ -23,6 +25,23 @@ export const readyLine = (route: Route, socket: string, paint: Paint): string =>
 /** Who is live now, and what the switch cost. */
 export const proxySwitchedLine = (service: string, to: string, applied: Applied, paint: Paint): string =>
   `${paint.green('live:')} ${paint.bold(service)} on ${to}; ${counted(applied.held, 'request')} held for at most ${duration(applied.holdMs)}; epoch ${applied.epoch}`;
+
+type LeftoverState = Pick<Leftover, 'colour' | 'left' | 'cut' | 'ending'>;
+
+const endedWords = ({ cut }: LeftoverState): string => {
+  const ends = describeCut(cut);
+  return ends === '' ? '' : `; ended: ${ends}`;
+};
+
+/** How the side that lost the traffic got free, or what is left on it. */
+export const proxyLeftoverLine = (leftover: LeftoverState, tookMs: number, paint: Paint): string =>
+  leftover.left === 0
+    ? `${paint.green('free:')} ${leftover.colour} after ${duration(tookMs)}${endedWords(leftover)}`
+    : `${paint.yellow('left:')} ${leftover.left} in flight on ${leftover.colour} after ${duration(tookMs)}${endedWords(leftover)}; they go on`;
+
+/** What is so although nobody waits any more. */
+export const proxyInterruptedLine = (leftover: LeftoverState, to: string, paint: Paint): string =>
+  `${paint.yellow('interrupted:')} the switch to ${to} is in force; ${leftover.left === null ? 'what is' : leftover.left} in flight on ${leftover.colour} ${leftover.ending ? 'is still being ended' : 'goes on, and nothing of it is ended'}${endedWords(leftover)}`;
 
 const percent = (weights: Weights, colour: Colour): string =>
   `${Math.round((weights[colour] / (weights.blue + weights.green)) * 10_000) / 100} %`;

@@ -3,18 +3,23 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { formatAddress } from '../../core/address.ts';
 import { CutoverError } from '../../core/errors.ts';
+import { other } from '../../core/colour.ts';
 import { Mode } from '../../core/mode.ts';
 import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
 import { answerJson, type Invocation } from '../invocation.ts';
 import { readHomeSettings } from '../../config/home-settings.ts';
 import { modeOrder, type ModeWords } from '../mode-order.ts';
 import { keep } from '../processes/proxy-keeper.ts';
+import { interruptedExit, interruptible } from '../interrupt.ts';
+import { Leftover, leftoverOrder, type LeftoverWords } from '../leftover.ts';
 import { aloneService, orderedRoute, proxyOrder, weightsOrder } from '../proxy-order.ts';
 import type { EntranceWords } from '../entrance-words.ts';
 import { type TlsWords, tlsWordNames } from '../tls-words.ts';
 import type { UpstreamWords } from '../upstream-words.ts';
 import {
   proxyDividedLine,
+  proxyInterruptedLine,
+  proxyLeftoverLine,
   proxyModeLine,
   proxyStatusLines,
   proxySwitchedLine,
@@ -23,7 +28,7 @@ import {
 } from '../render/proxy.ts';
 import { upgradeProxy } from '../upgrade-proxy.ts';
 
-export interface ProxyOptions extends TlsWords, UpstreamWords, ModeWords, EntranceWords {
+export interface ProxyOptions extends TlsWords, UpstreamWords, ModeWords, EntranceWords, LeftoverWords {
   readonly listen?: string;
   readonly blue?: string;
   readonly green?: string;
@@ -60,6 +65,7 @@ export async function proxy(
   if (action === undefined) return serve(invocation, options);
   const stray = starting.find((each) => options[each] !== undefined);
   if (action !== 'mode') refuseModeWords(`cutover proxy ${action}`, options);
+  if (action !== 'switch') refuseLeftoverWords(`cutover proxy ${action}`, options);
   if (stray !== undefined)
     throw usage(
       `cutover proxy ${action}: --${stray.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for starting a proxy`,
@@ -75,7 +81,7 @@ export async function proxy(
   if (more !== undefined)
     throw usage(`cutover proxy ${action}: expected no more words, found ${more}`, 'leave it out');
   const [value] = values;
-  if (action === 'switch') return switchTo(invocation, router, value, options.service);
+  if (action === 'switch') return switchTo(invocation, router, value, options);
   if (action === 'mode') return setMode(invocation, router, value, options);
   return action === 'upgrade' ? upgrade(invocation, router) : status(invocation, router);
 }
@@ -84,6 +90,7 @@ async function serve(invocation: Invocation, options: ProxyOptions): Promise<num
   if (options.service !== undefined)
     throw usage('--service: a proxy by itself has one service', 'leave it out');
   refuseModeWords('cutover proxy', options);
+  refuseLeftoverWords('cutover proxy', options);
   const order = proxyOrder(options, invocation.cwd);
   const { cwd, home, json, output, paint } = invocation;
   if (options.acme !== undefined && home === undefined)
@@ -144,18 +151,45 @@ async function switchTo(
   invocation: Invocation,
   router: EmbeddedRouter,
   to: string | undefined,
-  named: string | undefined,
+  options: ProxyOptions,
 ): Promise<number> {
   if (to !== 'blue' && to !== 'green')
     throw usage(
       `cutover proxy switch: expected blue or green, found ${to ?? 'nothing'}`,
       'cutover proxy switch green',
     );
-  const service = await serviceOf(router, named);
+  const order = leftoverOrder(options);
+  const { json, output, paint, notePaint } = invocation;
+  const service = await serviceOf(router, options.service);
   const applied = await router.switchTo(service, to);
-  if (invocation.json) answerJson(invocation, { service, live: to, ...applied });
-  else invocation.output.line(proxySwitchedLine(service, to, applied, invocation.paint));
-  return 0;
+  if (!json) output.line(proxySwitchedLine(service, to, applied, paint));
+  if (order === null) {
+    if (json) answerJson(invocation, { service, live: to, ...applied });
+    return 0;
+  }
+  const begun = performance.now();
+  const leftover = new Leftover(router, service, other(to), applied.counters, (line) => output.note(line));
+  let ended: void | 'interrupted';
+  try {
+    ended = await interruptible((signal) => leftover.settle(order, signal));
+  } catch (error) {
+    output.note(
+      `the switch to ${to} is in force (epoch ${applied.epoch}); the wait for ${leftover.colour} failed:`,
+    );
+    throw error;
+  }
+  const tookMs = performance.now() - begun;
+  const interrupted = ended === 'interrupted';
+  const { colour, left, cut } = leftover;
+  if (json)
+    answerJson(invocation, {
+      ...{ service, live: to, ...applied },
+      drain: { colour, left, tookMs, cut, interrupted },
+    });
+  else if (!interrupted) output.line(proxyLeftoverLine(leftover, tookMs, paint));
+  if (!interrupted) return 0;
+  output.note(proxyInterruptedLine(leftover, to, notePaint));
+  return interruptedExit;
 }
 
 async function divide(
@@ -181,6 +215,14 @@ function refuseModeWords(verb: string, options: ProxyOptions): void {
       `${verb}: --${stray === 'retryAfter' ? 'retry-after' : stray} is for setting a mode`,
       'cutover proxy mode read-only --writes refuse',
     );
+}
+
+function refuseLeftoverWords(verb: string, { drain, leftover, closeOver }: LeftoverWords): void {
+  const stray = Object.entries({ drain, leftover, 'close-over': closeOver }).find(
+    ([, value]) => value !== undefined,
+  );
+  if (stray !== undefined)
+    throw usage(`${verb}: --${stray[0]} is for a switch`, 'cutover proxy switch green --drain 30s');
 }
 
 /** Sets the mode; without one, shows the one in force. */

@@ -17,7 +17,9 @@ export function switched(route: Route, to: Colour): Route {
     throw new CutoverError(
       'not-ready',
       `service ${route.service}: expected an instance on ${to}, found none`,
-      { next: `give it one (--${to} HOST:PORT), then switch` },
+      {
+        next: `start the proxy again with --${to} HOST:PORT, or PUT a route with an instance on ${to} to its admin socket (docs/proxy.md); then switch`,
+      },
     );
   return { ...rest, live: to, epoch: route.epoch + 1 };
 }
