@@ -42,10 +42,12 @@ const bodyOf = (id: string, bytes: number): string =>
   `${id};`.repeat(Math.ceil(bytes / (id.length + 1))).slice(0, bytes);
 
 function answer(framing: Framing, body: string, act: Act): string {
+  // Who ends a connection says so: to end a kept one just as a POST comes on it would be another fault, with an honest 502.
+  const ends = act === 'early, and closes' ? 'Connection: close\r\n' : '';
   const extra = act === 'too much' ? 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen' : '';
   switch (framing) {
     case 'length':
-      return `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}${extra}`;
+      return `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n${ends}\r\n${body}${extra}`;
     case 'close':
       return `HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${body}`;
     case 'chunked': {
@@ -53,7 +55,7 @@ function answer(framing: Framing, body: string, act: Act): string {
       const chunks = [body.slice(0, half), body.slice(half)].filter((part) => part !== '');
       const text = chunks.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('');
       const end = act === 'a chunk that is none' ? 'zz\r\n' : '0\r\n\r\n';
-      return `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${text}${end}${extra}`;
+      return `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n${ends}\r\n${text}${end}${extra}`;
     }
   }
 }

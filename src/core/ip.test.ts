@@ -56,6 +56,10 @@ describe('an IP address', () => {
       { numRuns: 5000 },
     );
   });
+  test('has dotted decimals at its end alone, also where both halves are alike', () => {
+    expect(parseIp('1.2.3.4::1.2.3.4')).toBeNull();
+    expect(parseIp('::1.2.3.4')).not.toBeNull();
+  });
   test('is the same after it was written and read again', () => {
     fc.assert(
       fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {

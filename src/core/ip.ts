@@ -28,7 +28,7 @@ export function parseIp(text: string): Ip | null {
   if (text.length > 45) return null;
   const halves = text.split('::');
   if (halves.length > 2) return null;
-  const groups = halves.map((half) => groupsOf(half, half === halves.at(-1)));
+  const groups = halves.map((half, at) => groupsOf(half, at === halves.length - 1));
   const [head, tail = []] = groups;
   if (!head || groups.some((half) => half === null) || tail === null) return null;
   const missing = 8 - head.length - tail.length;
