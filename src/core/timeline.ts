@@ -6,7 +6,7 @@ import { combineSides, emptySide, failures, type Counters, type SideCounters } f
 /** How many points a timeline has at most. */
 export const timelinePoints = 120;
 /** How far apart the first looks are; the longer it lasts, the further apart they are. */
-export const firstLookMs = 100;
+export const firstLookMs = 500;
 
 const numbers = z.array(z.number().nullable()).max(timelinePoints);
 
