@@ -42,8 +42,16 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - begun;
 }
 
+/** A port of 127.0.0.1 that nobody listens on just now. */
+function freePort(): number {
+  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } });
+  listener.stop(true);
+  return listener.port;
+}
+
 /** From the start of the shop to the first good answer of its health page, as any program that starts it would see it. */
-async function ownStartMs(port: number): Promise<number> {
+async function ownStartMs(): Promise<number> {
+  const port = freePort();
   const begun = performance.now();
   const program = Bun.spawn(['node', 'server.js'], {
     cwd: shop(1),
@@ -54,6 +62,7 @@ async function ownStartMs(port: number): Promise<number> {
     for (;;) {
       const response = await fetch(`http://127.0.0.1:${port}/health`).catch(() => null);
       if (response?.ok) return performance.now() - begun;
+      if (program.exitCode !== null) throw new Error(`the shop ended with exit code ${program.exitCode}`);
       await Bun.sleep(5);
     }
   } finally {
@@ -101,7 +110,7 @@ export async function benchDeploy(): Promise<number> {
     const whole: number[] = [];
     const status: number[] = [];
     for (let round = 0; round < rounds / 2; round++) {
-      own.push(await ownStartMs(house.listen.port + 1));
+      own.push(await ownStartMs());
       // From the request until the program has the traffic and the deployment has ended.
       whole.push(await timed(() => house.deployed(shop(1))));
       status.push(await timed(() => run([...command(), 'status', '--json'], { CUTOVER_HOME: house.home })));
