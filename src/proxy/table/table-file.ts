@@ -8,12 +8,12 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CutoverError } from '../../core/errors.ts';
 import { emptyTable, ProxyTable } from './table.ts';
+import { writeDurably } from './durable-file.ts';
 
 const Envelope = z.strictObject({
   format: z.literal(1),
@@ -119,7 +119,7 @@ export class TableFile {
     const temporary = `${this.path}.tmp`;
     const temporaryCopy = `${this.copyPath}.tmp`;
     this.guarded('written', () => {
-      for (const path of [temporary, temporaryCopy]) this.writeDurably(path, text);
+      for (const path of [temporary, temporaryCopy]) writeDurably(path, text);
     });
     let committed = false;
     return {
@@ -136,17 +136,6 @@ export class TableFile {
         if (!committed) for (const path of [temporary, temporaryCopy]) rmSync(path, { force: true });
       },
     };
-  }
-
-  private writeDurably(path: string, text: string): void {
-    const fd = openSync(path, 'w', 0o600);
-    try {
-      const bytes = Buffer.from(text);
-      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
   }
 
   /** A rename is on disk only when its directory is (fsync(2)). */
