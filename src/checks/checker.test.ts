@@ -4,7 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../clocks/system.ts';
-import { Check } from '../core/spec.ts';
+import { Check } from '../core/spec/check.ts';
 import { createChecker } from './index.ts';
 import { renderRequest } from './http.ts';
 

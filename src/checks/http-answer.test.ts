@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { tmpdir } from 'node:os';
 import { systemClock } from '../clocks/system.ts';
-import { Check } from '../core/spec.ts';
+import { Check } from '../core/spec/check.ts';
 import { createChecker } from './index.ts';
 
 const checker = createChecker({ clock: systemClock });

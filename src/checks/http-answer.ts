@@ -1,7 +1,7 @@
 import { formatDuration } from '../core/duration.ts';
 import { disappointment } from '../core/expectation.ts';
 import { parseJsonPath, valueAt } from '../core/json-path.ts';
-import type { Check, Health } from '../core/spec.ts';
+import type { Check, Health } from '../core/spec/check.ts';
 import { bodyLimitBytes } from './http-response.ts';
 import { statusMatches } from './status.ts';
 

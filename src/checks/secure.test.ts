@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { systemClock } from '../clocks/system.ts';
-import { Check } from '../core/spec.ts';
+import { Check } from '../core/spec/check.ts';
 import type { RouteUpstream } from '../core/upstream.ts';
 import { TestCertificates } from '../proxy/tls/certificates.fixture.ts';
 import { createChecker } from './index.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Duration } from './duration.ts';
-import type { Health } from './spec.ts';
+import type { Health } from './spec/check.ts';
 
 /** What a user writes under `router.instances`: how the proxy passes over instances that do badly. */
 export const InstanceRules = z.strictObject({

@@ -1,5 +1,5 @@
 import type { Address } from '../core/address.ts';
-import type { Check, Health } from '../core/spec.ts';
+import type { Check, Health } from '../core/spec/check.ts';
 import type { RouteUpstream } from '../core/upstream.ts';
 
 /** What one probe found. `detail` is one line for a person: what was expected and what was found. `output`: the tail of a command's. */

@@ -1,7 +1,8 @@
 import { formatAddress, type Address } from '../core/address.ts';
 import { formatDuration } from '../core/duration.ts';
 import { CutoverError } from '../core/errors.ts';
-import { healthOf, type Health } from '../core/spec.ts';
+import { healthOf } from '../core/spec.ts';
+import type { Health } from '../core/spec/check.ts';
 import type { Colour } from '../core/colour.ts';
 import { crashed, instanceName, logTail, probing } from './probe.ts';
 import { republish } from './publish.ts';

@@ -7,7 +7,7 @@ import { httpCheck } from '../../checks/http.ts';
 import { tcpCheck } from '../../checks/tcp.ts';
 import { loadCheck } from '../../checks/load.ts';
 import { systemClock } from '../../clocks/system.ts';
-import { Check } from '../../core/spec.ts';
+import { Check } from '../../core/spec/check.ts';
 import { probeInstance } from '../keeper/instance-probe.ts';
 import { type Ends, parseProxyHeader, type ProxyHeader } from '../proxy-protocol/header.ts';
 import { TestCertificates } from '../tls/certificates.fixture.ts';
