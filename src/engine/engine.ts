@@ -10,7 +10,7 @@ import type { Page } from '../core/page.ts';
 import type { Release, Source } from '../core/release.ts';
 import { current, modeInForce, newService, releaseOf, type Service } from '../core/service.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';
-import { strategies } from '../core/strategies/index.ts';
+import { deployPlan } from '../core/strategies/index.ts';
 import { retire, nextRetirement } from '../core/strategies/retire.ts';
 import { rollback, switchTo } from '../core/strategies/to-side.ts';
 import type { Looks } from '../core/timeline.ts';
@@ -143,7 +143,7 @@ export class Engine {
     const service = this.#entries.get(name)?.journal.service ?? newService(name);
     const { release } = releaseFor(service, order, '', this.parts.clock.now());
     expectModeFor(name, release.spec.router.protocol, modeInForce(service)?.mode ?? 'open');
-    return strategies[release.spec.strategy.kind](service, release);
+    return deployPlan(service, release);
   }
 
   /** Begins to take a release live; resolves when that is on record. Throws `deployment-running`, `release-unknown`. */
@@ -152,7 +152,7 @@ export class Engine {
     return this.#start(entry, by, (service) => {
       const { release, created } = releaseFor(service, order, by, this.parts.clock.now());
       expectModeFor(name, release.spec.router.protocol, modeInForce(service)?.mode ?? 'open');
-      return { created, plan: strategies[release.spec.strategy.kind](service, release) };
+      return { created, plan: deployPlan(service, release) };
     });
   }
 

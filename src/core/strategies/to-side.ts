@@ -5,6 +5,7 @@ import { ready } from '../environment.ts';
 import type { Plan } from '../plan.ts';
 import { releaseOf, roleOf, type Service } from '../service.ts';
 import { drainOf } from './drain-of.ts';
+import { withPolicies } from './policies.ts';
 
 /** Traffic to a side that is ready already: no boot, no ship, no wait. */
 function toSide(kind: 'rollback' | 'switch', service: Service, from: Colour, to: Colour): Plan {
@@ -12,7 +13,7 @@ function toSide(kind: 'rollback' | 'switch', service: Service, from: Colour, to:
   const release = service.environments[to].release ?? 0;
   const spec = releaseOf(service, release)?.spec;
   if (!spec) throw new Error(`${to} holds no release`);
-  return {
+  const plan: Plan = {
     kind,
     strategy: 'blue-green',
     release,
@@ -24,6 +25,7 @@ function toSide(kind: 'rollback' | 'switch', service: Service, from: Colour, to:
     later: [{ kind: 'retire', colour: from, release: back }],
     notes: [],
   };
+  return withPolicies(plan, service, spec);
 }
 
 /** The way back to the release before. Throws `nothing-to-roll-back-to` if it is not hot any more. */
