@@ -22,6 +22,7 @@ import type { Router } from '../ports/router.ts';
 import type { Lease, Store } from '../ports/store.ts';
 import type { StepContext } from '../steps/step.ts';
 import { Journal, LogUnwritable } from './journal.ts';
+import { untilChange } from './until-change.ts';
 import { Onlooker } from './onlooker.ts';
 import { patientRouter } from './patient-router.ts';
 import { RouteOrders, type ModeChange, type ModeSetter } from './route-orders.ts';
@@ -422,6 +423,7 @@ export class Engine {
         await journal.append(() => events);
       },
       inTurn: (act) => entry.orders.inTurn(act),
+      untilChange: (ms) => untilChange(journal, clock, ms, heeded),
       report: (text) => this.#report({ service: journal.name, deployment: deployment.id, text }),
     };
   }

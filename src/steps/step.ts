@@ -29,6 +29,11 @@ export interface StepContext {
    * Not to be called within itself.
    */
   readonly inTurn: <T>(act: () => Promise<T>) => Promise<T>;
+  /**
+   * Waits until the log of the service tells something new, but for at most `ms`: a step that waits for long hears of a person's order at
+   * once. Rejects as `clock.sleep` does.
+   */
+  readonly untilChange: (ms: number) => Promise<void>;
   /** Tells those who watch what is going on; not kept. */
   readonly report: (text: string) => void;
 }
