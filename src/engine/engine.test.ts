@@ -1,126 +1,14 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { colours, other } from '../core/colour.ts';
-import { underWay } from '../core/deployment.ts';
 import { ready } from '../core/environment.ts';
-import { CutoverError, type ErrorCode } from '../core/errors.ts';
+import { CutoverError } from '../core/errors.ts';
 import { modeNames, sameMode } from '../core/mode.ts';
 import { current, modeInForce, roleOf, type Service } from '../core/service.ts';
-import type { SpecInput } from '../core/spec.ts';
-import { createMemoryPlatform, MemoryWorld } from '../platforms/memory/platform.ts';
-import type { Lease } from '../ports/store.ts';
-import { MemoryRouter } from '../routers/memory/memory-router.ts';
-import { memoryStore, newMemoryDisk } from '../stores/memory/store.ts';
+import { createMemoryPlatform } from '../platforms/memory/platform.ts';
+import { order, refusal, spec, World, type Fate, type Strike } from '../testing/engine-world.ts';
 import { Random } from '../testing/load/random.ts';
-import { VirtualClock } from '../testing/virtual-clock.ts';
-import { Engine, type DeployOrder } from './engine.ts';
-
-const spec: SpecInput = {
-  service: 'shop',
-  router: { listen: '127.0.0.1:8080', preview: '127.0.0.1:8081' },
-  environments: {
-    layers: { web: { command: ['serve'], instances: 2, health: { http: {}, startPeriod: '2s' } } },
-  },
-  strategy: { drain: '1s', bake: '1s' },
-  checks: [{ name: 'smoke', http: { path: '/smoke' } }],
-  keep: '1h',
-};
-
-type Fate = 'good' | 'never-healthy' | 'fails-verify' | 'fails-bake';
-const order = (fate: Fate): DeployOrder => ({
-  order: { spec, base: '/', source: { kind: 'directory', path: '/app' }, version: fate },
-});
-
-/** Where a fault may strike: around every call that an engine makes of the world. */
-type Strike = (call: string) => Promise<void>;
-
-/** The object with every method that returns a promise struck before and after its effect. */
-function struck<T extends object>(target: T, name: string, strike: Strike): T {
-  return new Proxy(target, {
-    get(object, key) {
-      const value: unknown = Reflect.get(object, key);
-      if (typeof value !== 'function' || key === 'close') return value;
-      return async (...args: unknown[]): Promise<unknown> => {
-        await strike(`${name}.${String(key)} before`);
-        const result: unknown = await Reflect.apply(value, object, args);
-        await strike(`${name}.${String(key)} after`);
-        return result;
-      };
-    },
-  });
-}
-
-/** All that outlives an engine: the disk, what runs, the router. Engines come and go in it. */
-class World {
-  readonly clock = new VirtualClock();
-  readonly router = new MemoryRouter({ now: this.clock.now });
-  readonly #disk = newMemoryDisk();
-  readonly running = new MemoryWorld();
-  #boots = 0;
-
-  /** A new engine on what the one before left. `strike` may never return: the engine died there. */
-  async boot(strike: Strike = () => Promise.resolve()): Promise<Engine> {
-    const store = memoryStore(this.#disk);
-    const held = await store.readLease('controller');
-    if (held) await store.releaseLease(held);
-    const lease = await store.acquireLease('controller', `engine ${++this.#boots}`, 1e12, this.clock.now());
-    if (!lease) throw new Error('the lease was not given');
-    const mine: Lease = lease;
-    const platform = struck(
-      createMemoryPlatform({ clock: this.clock, world: this.running }),
-      'platform',
-      strike,
-    );
-    const router = struck(this.router, 'router', strike);
-    const engine: Engine = new Engine({
-      store: struck(store, 'store', strike),
-      clock: this.clock,
-      platform: () => platform,
-      router: () => router,
-      lease: () => mine,
-      readPage: (path) => ({ type: 'text', text: path }),
-      checker: {
-        run: (probe, target) => {
-          const service = engine.service('shop');
-          const release = service.releases[Number(target.variables['CUTOVER_RELEASE']) - 1];
-          const fate = release?.version as Fate | undefined;
-          const smoke = probe.http?.path === '/smoke';
-          const live =
-            service.live !== null && service.environments[service.live].release === release?.number;
-          const bad =
-            fate === 'never-healthy' || (fate === 'fails-verify' && smoke) || (fate === 'fails-bake' && live);
-          return Promise.resolve({ ok: !bad, detail: bad ? 'status 503' : 'status 200', ms: 1 });
-        },
-      },
-    });
-    const warnings = await engine.resume();
-    expect(warnings).toEqual([]);
-    return engine;
-  }
-
-  async settled(engine: Engine, id: number): Promise<Service> {
-    await this.clock.run(() => {
-      const deployment = engine.service('shop').deployments[id - 1];
-      return deployment !== undefined && !underWay(deployment);
-    });
-    return engine.service('shop');
-  }
-
-  async deployed(engine: Engine, fate: Fate): Promise<Service> {
-    const { id } = await engine.deploy('shop', order(fate), 'test');
-    return this.settled(engine, id);
-  }
-}
-
-async function refusal(promise: Promise<unknown>, code: ErrorCode): Promise<CutoverError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof CutoverError && error.code === code) return error;
-    throw error;
-  }
-  throw new Error(`expected ${code}`);
-}
+import type { DeployOrder, Engine } from './engine.ts';
 
 describe('an engine', () => {
   test('takes one release live after the other, in turns', async () => {
