@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
 import type { Address } from '../core/address.ts';
-import { isIpAddress, type RouteUpstream } from '../core/upstream.ts';
+import { type RouteUpstream } from '../core/upstream.ts';
+import { isIpAddress } from '../core/ip.ts';
 
 /** What a TLS connection to the address is made with; null: none is; text: why there cannot be one. */
 export async function secureOptions(

@@ -1,7 +1,7 @@
 import { routeEntrance, type RouteEntrance } from '../core/entrance.ts';
 import { CutoverError } from '../core/errors.ts';
 import { Limits, RouteLimits } from '../core/limits.ts';
-import { NetworkText } from '../core/trust.ts';
+import { NetworkText } from '../core/network-text.ts';
 
 /** What `cutover proxy` is told of its clients. */
 export interface EntranceWords {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { CutoverError } from '../core/errors.ts';
-import { ProxyVersion } from '../core/proxy-header.ts';
+import { ProxyVersion } from '../core/upstream.ts';
 import type { RouteUpstream } from '../core/upstream.ts';
 
 /** The words of the command line about how instances are spoken to. */

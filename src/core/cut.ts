@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 /**
  * What can be ended on purpose, because its side is to be free and it would not end by itself: WebSockets; other tunnels after an upgrade;
  * responses that had begun; requests that had no response yet; connections of a service that is switched as TCP.
@@ -7,16 +5,8 @@ import { z } from 'zod';
 export const cutKinds = ['websockets', 'tunnels', 'streams', 'requests', 'connections'] as const;
 export type CutKind = (typeof cutKinds)[number];
 
-const count = z.number();
 /** How many of each were ended so. */
-export const Cut = z.object({
-  websockets: count,
-  tunnels: count,
-  streams: count,
-  requests: count,
-  connections: count,
-});
-export type Cut = z.infer<typeof Cut>;
+export type Cut = Record<CutKind, number>;
 
 export const noneCut = (): Cut => ({ websockets: 0, tunnels: 0, streams: 0, requests: 0, connections: 0 });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { NetworkText } from './trust.ts';
+import { NetworkText } from './network-text.ts';
 
 /** What a user writes under `router` about those who stand between the clients and the proxy. */
 export const entranceFields = {

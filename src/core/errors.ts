@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 /**
  * Every error that a user can meet, by its stable code, with what to do about it. The reference page docs/errors.md is
  * tested against this table both ways. `exit` is the exit code of the command line (see docs/cli.md).
@@ -55,12 +53,12 @@ export const errorTable = {
 export type ErrorCode = keyof typeof errorTable;
 
 /** What an error carries beyond its message: the tail of a log, the list of problems, what a command printed, and more. */
-export const ErrorDetail = z.looseObject({
-  log: z.array(z.string()).readonly().optional(),
-  problems: z.array(z.string()).readonly().optional(),
-  output: z.array(z.string()).readonly().optional(),
-});
-export type ErrorDetail = Readonly<z.infer<typeof ErrorDetail>>;
+export interface ErrorDetail {
+  readonly log?: readonly string[] | undefined;
+  readonly problems?: readonly string[] | undefined;
+  readonly output?: readonly string[] | undefined;
+  readonly [more: string]: unknown;
+}
 
 /**
  * An error for a person. The message names the subject, what was expected and what was found; `next` says what to do.
@@ -88,15 +86,12 @@ export class CutoverError extends Error {
 }
 
 /** The error as data, for the log, the wire and `--json`. */
-export const ErrorRecord = z
-  .object({
-    code: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]),
-    message: z.string(),
-    next: z.string().optional(),
-    detail: ErrorDetail.optional(),
-  })
-  .readonly();
-export type ErrorRecord = z.infer<typeof ErrorRecord>;
+export interface ErrorRecord {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly next?: string | undefined;
+  readonly detail?: ErrorDetail | undefined;
+}
 
 /** Any thrown value as data; one that is not ours counts as `internal`, with its text. */
 export function errorRecord(thrown: unknown): ErrorRecord {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { Colour } from './colour.ts';
-import { ErrorRecord } from './errors.ts';
+import { Colour } from './colour-schema.ts';
+import { ErrorRecord } from './error-record.ts';
 import { Mode } from './mode.ts';
 import { Placement } from './placement.ts';
 import { Plan } from './plan.ts';

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { isIP } from 'node:net';
 import { formatIp, ipv4, parseIp } from './ip.ts';
-import { NetworkText, Trust } from './trust.ts';
+import { Trust } from './trust.ts';
+import { NetworkText } from './network-text.ts';
 
 describe('an IP address', () => {
   test.each([

@@ -68,3 +68,7 @@ export function formatIp(ip: Ip): string {
   const text = (part: number[]): string => part.map((word) => word.toString(16)).join(':');
   return from === -1 ? text(words) : `${text(words.slice(0, from))}::${text(words.slice(from + length))}`;
 }
+
+/** Whether a host is an IP address, which is never asked for by name (RFC 6066 §3). */
+export const isIpAddress = (host: string): boolean =>
+  host.includes(':') || /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host);

@@ -1,15 +1,7 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import {
-  bucketCount,
-  bucketLimitUs,
-  bucketOf,
-  combine,
-  Histogram,
-  quantileMs,
-  samples,
-  sparse,
-} from './latency.ts';
+import { bucketCount, bucketLimitUs, bucketOf, combine, quantileMs, samples, sparse } from './latency.ts';
+import { Histogram } from './latency-schema.ts';
 
 const latencyUs = fc.oneof(
   fc.integer({ min: 0, max: 2 ** 31 - 1 }),

@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 /**
  * Latencies as counts in log-linear buckets (8 to each doubling, so at most 12.5 % wide), in microseconds.
  * A histogram is an array of counts by bucket; absent ones are 0. Two of them add and subtract exactly.
@@ -26,18 +24,7 @@ export function bucketLimitUs(bucket: number): number {
 }
 
 /** Sparse form for the wire and the log: pairs of bucket and count. */
-export const Histogram = z
-  .array(
-    z.tuple([
-      z
-        .int()
-        .min(0)
-        .max(bucketCount - 1),
-      z.number(),
-    ]),
-  )
-  .max(bucketCount);
-export type Histogram = z.infer<typeof Histogram>;
+export type Histogram = [bucket: number, count: number][];
 
 export function sparse(counts: ArrayLike<number>): Histogram {
   const pairs: Histogram = [];

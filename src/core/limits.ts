@@ -88,16 +88,6 @@ export const RouteLimits = z
   .partial();
 export type RouteLimits = z.infer<typeof RouteLimits>;
 
-/** What of the limits falls to one of `of` equal workers, the first being 0: that of an instance is divided among them. */
-export function limitsShareOf(limits: RouteLimits, index: number, of: number): RouteLimits {
-  const { perInstance = 0 } = limits;
-  if (perInstance === 0) return limits;
-  return {
-    ...limits,
-    perInstance: Math.max(1, Math.floor(perInstance / of) + (index < perInstance % of ? 1 : 0)),
-  };
-}
-
 /** Whether both say the same, key by key. */
 export function sameLimits(a: RouteLimits = {}, b: RouteLimits = {}): boolean {
   const keys = Object.keys(RouteLimits.shape) as (keyof RouteLimits)[];

@@ -1,7 +1,8 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { CutoverError } from './errors.ts';
-import { expectModeFor, Mode, modeNames, modeOf, ModeRules, sameMode, shareOf } from './mode.ts';
+import { expectModeFor, Mode, modeNames, modeOf, ModeRules, sameMode } from './mode.ts';
+import { modeShareOf } from './worker-share.ts';
 
 test('what the order does not say is as the spec has it', () => {
   const rules = ModeRules.parse({ wait: '2s', pace: 50, retryAfter: '1500ms', writes: 'refuse' });
@@ -33,7 +34,7 @@ test('workers together hold no more than the mode allows, and each lets go of wh
       fc.integer({ min: 1, max: 64 }),
       (queue, pace, of) => {
         const shares = Array.from({ length: of }, (_, index) =>
-          shareOf(Mode.parse({ mode: 'held', queue, pace }), index, of),
+          modeShareOf(Mode.parse({ mode: 'held', queue, pace }), index, of),
         );
         expect(shares.reduce((sum, share) => sum + share.queue, 0)).toBe(queue);
         expect(shares.reduce((sum, share) => sum + share.pace, 0)).toBe(Math.max(pace, of));

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Duration } from './duration.ts';
 import { CutoverError } from './errors.ts';
+import { openMode } from './open-mode.ts';
 import { mostPageBytes, Page, PageFile } from './page.ts';
 
 export const modeNames = ['open', 'read-only', 'held', 'closed'] as const;
@@ -18,15 +19,15 @@ const retryAfterS = z.int().min(0).max(86_400);
 export const Mode = z.strictObject({
   mode: ModeName,
   /** What `read-only` does with an unsafe method: hold it as `held` does, or answer 503. */
-  writes: writes.default('hold'),
+  writes: writes.default(openMode.writes),
   /** How long one request is held, in milliseconds; then 503. */
-  waitMs: waitMs.default(30_000),
+  waitMs: waitMs.default(openMode.waitMs),
   /** Requests held by the whole proxy, divided evenly among its workers; one more gets 503. */
-  queue: queue.default(10_000),
+  queue: queue.default(openMode.queue),
   /** Held requests that the whole proxy lets go in a second, divided in the same way; first come first in each worker. */
-  pace: pace.default(1_000),
+  pace: pace.default(openMode.pace),
   /** What `Retry-After` says in every 503, in seconds. */
-  retryAfterS: retryAfterS.default(5),
+  retryAfterS: retryAfterS.default(openMode.retryAfterS),
   /** What `closed` shows to who accepts it; null: a line of our own. Text alone is HTML. */
   page: z
     .union([
@@ -37,25 +38,27 @@ export const Mode = z.strictObject({
         .transform((text): Page => ({ type: 'html', text })),
     ])
     .nullable()
-    .default(null),
+    .default(openMode.page),
 });
 export type Mode = z.infer<typeof Mode>;
 
 /** What a user writes under `router.modes`: what a mode is like unless the order says otherwise. */
 export const ModeRules = z.strictObject({
   writes: writes
-    .default('hold')
+    .default(openMode.writes)
     .describe(
       'What `read-only` does with requests that may change something: `hold` them, or `refuse` them.',
     ),
-  wait: Duration.default(30_000).describe('How long one request is held; then 503. At most a day.'),
+  wait: Duration.default(openMode.waitMs).describe('How long one request is held; then 503. At most a day.'),
   queue: queue
-    .default(10_000)
+    .default(openMode.queue)
     .describe('Requests that the proxy holds at most, all workers together; one more gets 503.'),
   pace: pace
-    .default(1_000)
+    .default(openMode.pace)
     .describe('Held requests that the proxy lets go in a second, all workers together.'),
-  retryAfter: Duration.default(5000).describe('What `Retry-After` says in a 503, in whole seconds.'),
+  retryAfter: Duration.default(1000 * openMode.retryAfterS).describe(
+    'What `Retry-After` says in a 503, in whole seconds.',
+  ),
   page: PageFile.optional().describe(
     'What `closed` shows to who accepts it, relative to the spec; read when the mode is set. Default: a page of our own.',
   ),
@@ -94,15 +97,6 @@ export function sameMode(a: Mode | undefined, b: Mode | undefined): boolean {
   const text = ({ mode, writes, waitMs, queue, pace, retryAfterS, page }: Mode): string =>
     JSON.stringify([mode, writes, waitMs, queue, pace, retryAfterS, page && [page.type, page.text]]);
   return text(a) === text(b);
-}
-
-/**
- * What falls to one of `of` equal workers, the first being 0, so that all of them together do what the mode says; at least one a second of the
- * pace, or a worker would keep what it holds for ever.
- */
-export function shareOf(mode: Mode, index: number, of: number): Mode {
-  const share = (whole: number): number => Math.floor(whole / of) + (index < whole % of ? 1 : 0);
-  return { ...mode, queue: share(mode.queue), pace: Math.max(1, share(mode.pace)) };
 }
 
 /** @throws CutoverError `request-invalid` for a mode that a service of this protocol cannot have */

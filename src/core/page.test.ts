@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { ErrorPages, fillPage, pageFor, pageTypeOf } from './page.ts';
+import { ErrorPages, pageTypeOf } from './page.ts';
+import { fillPage, pageFor } from './page-text.ts';
 
 const hostile = `"><script>'&{status}`;
 

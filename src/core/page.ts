@@ -1,13 +1,5 @@
 import { z } from 'zod';
-
-/** What a page of a user's own can be, with its media type. It is text in UTF-8, whatever it is. */
-export const pageTypes = {
-  html: 'text/html; charset=utf-8',
-  text: 'text/plain; charset=utf-8',
-  json: 'application/json',
-  xml: 'application/xml; charset=utf-8',
-} as const;
-export type PageType = keyof typeof pageTypes;
+import { type PageType, pageTypes } from './page-text.ts';
 
 const typeByExtension: Readonly<Record<string, PageType>> = {
   html: 'html',
@@ -33,33 +25,6 @@ export const Page = z.strictObject({
 });
 export type Page = z.infer<typeof Page>;
 
-const characters: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-const escapes: Readonly<Record<PageType, (text: string) => string>> = {
-  html: (text) => text.replace(/[&<>"']/g, (character) => characters[character] ?? ''),
-  xml: (text) => text.replace(/[&<>"']/g, (character) => characters[character] ?? ''),
-  json: (text) => JSON.stringify(text).slice(1, -1),
-  text: (text) => text,
-};
-
-/**
- * The text of the page for one answer. What is filled in is escaped for the type of the page, within quotes too: a client may have
- * written it. Other braces stay as they are.
- *
- * @param requestId null if the request has none: a dash
- */
-export function fillPage(page: Page, status: number, requestId: string | null): string {
-  const escape = escapes[page.type];
-  return page.text.replace(/\{(status|requestId)\}/g, (_, name: string) =>
-    name === 'status' ? String(status) : escape(requestId ?? '-'),
-  );
-}
-
 const keyError = { error: 'expected a status such as 503, or 4xx or 5xx' };
 /** What a page is for: a status from 400, or a class of them. */
 export const PageKey = z.string(keyError).regex(/^[45](?:\d\d|xx)$/, keyError);
@@ -80,10 +45,6 @@ export type ErrorPages = z.infer<typeof ErrorPages>;
 /** The same on the wire to a router: absolute paths. Whoever serves reads the files when the route is put in force. */
 export const RoutePages = z.record(PageKey, z.string().min(1).max(8192));
 export type RoutePages = z.infer<typeof RoutePages>;
-
-/** What is listed for the status: by itself, else by its class. */
-export const pageFor = <T>(pages: Readonly<Record<string, T>>, status: number): T | undefined =>
-  pages[String(status)] ?? pages[`${Math.floor(status / 100)}xx`];
 
 /** The same files for the same statuses, in any order. */
 export function samePages(a: RoutePages | undefined, b: RoutePages | undefined): boolean {

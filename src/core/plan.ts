@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Colour } from './colour.ts';
+import { Colour } from './colour-schema.ts';
 
 const release = z.int().min(1);
 

@@ -1,8 +1,6 @@
-import { z } from 'zod';
-
 /** The versions of the PROXY protocol (haproxy.org, proxy-protocol.txt): a line of text, and bytes. */
-export const ProxyVersion = z.enum(['v1', 'v2']);
-export type ProxyVersion = z.infer<typeof ProxyVersion>;
+export const proxyVersions = ['v1', 'v2'] as const;
+export type ProxyVersion = (typeof proxyVersions)[number];
 
 /** What a header of version 2 begins with (§2.2). */
 export const proxySignature: Uint8Array = Uint8Array.of(

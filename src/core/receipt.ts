@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { Colour } from './colour.ts';
-import { Cut } from './cut.ts';
+import { Colour } from './colour-schema.ts';
+import { Cut } from './cut-schema.ts';
 import { Timeline } from './timeline.ts';
 
 /** SHA-256, in hexadecimal. */

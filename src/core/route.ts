@@ -15,7 +15,8 @@ import { routeStickyOf, sameSticky } from './sticky.ts';
 import { sameTracing } from './tracing.ts';
 import type { Route, RoutedSide, RouteTls } from './traffic.ts';
 import { sameWeights, type Weights } from './weights.ts';
-import { routeUpstreamOf, sameUpstream } from './upstream.ts';
+import { routeUpstreamOf } from './upstream.ts';
+import { sameUpstream } from './same-upstream.ts';
 
 /**
  * The route that follows from what the log says. A side that was never healthy is empty in it, so nothing can reach it.

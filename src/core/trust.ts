@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { type Ip, isIpv4, parseIp } from './ip.ts';
 
 /** All addresses that begin with the first `bits` of `ip`. */
@@ -8,7 +7,7 @@ interface Network {
 }
 
 /** `10.0.0.0/8`, `fd00::/8`, or one address alone; null if it is none, or has bits beyond its length. */
-function parseNetwork(text: string): Network | null {
+export function parseNetwork(text: string): Network | null {
   const [address = '', length, more] = text.split('/');
   const ip = parseIp(address);
   if (ip === null || more !== undefined) return null;
@@ -20,17 +19,6 @@ function parseNetwork(text: string): Network | null {
   for (let bit = bits; bit < 128; bit++) if ((ip[bit >> 3]! >> (7 - (bit & 7))) & 1) return null;
   return { ip, bits };
 }
-
-const expected = {
-  error:
-    'expected an address or a network such as 10.0.0.0/8, 192.0.2.7 or fd00::/8, without bits beyond its length',
-};
-/** A network in a spec. */
-export const NetworkText = z
-  .string(expected)
-  .max(49, expected)
-  .refine((text) => parseNetwork(text) !== null, expected)
-  .meta({ title: 'network', pattern: '^[0-9a-fA-F:.]+(/\\d{1,3})?$' });
 
 /** A set of networks: those whose word is taken for who a client is. */
 export class Trust {

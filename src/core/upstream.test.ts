@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
-import { routeUpstreamOf, sameUpstream, Upstream } from './upstream.ts';
+import { routeUpstreamOf, Upstream } from './upstream.ts';
+import { sameUpstream } from './same-upstream.ts';
 
 const parsed = (written: unknown) => routeUpstreamOf(Upstream.parse(written), '/srv/shop');
 const problems = (written: unknown): string[] =>

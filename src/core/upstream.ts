@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { ProxyVersion } from './proxy-header.ts';
+import { proxyVersions } from './proxy-header.ts';
 
+export const ProxyVersion = z.enum(proxyVersions);
 const file = z.string().min(1, { error: 'expected the path of a file' });
 const nameError = {
   error: 'expected a host name in lower case, or an IP address, e.g. instances.shop.internal',
@@ -114,18 +115,3 @@ export function routeUpstreamOf(upstream: Upstream | undefined, base: string): R
     ...(sendProxy !== undefined && { sendProxy }),
   };
 }
-
-/** The same by value; absent is plain HTTP/1.1. */
-export function sameUpstream(a: RouteUpstream | undefined, b: RouteUpstream | undefined): boolean {
-  const key = (upstream: RouteUpstream | undefined): string => {
-    if (upstream === undefined) return 'http1';
-    const { protocol, tls, sendProxy = 'none' } = upstream;
-    if (tls === null) return sendProxy === 'none' ? protocol : `${protocol} ${sendProxy}`;
-    return JSON.stringify([protocol, sendProxy, tls.ca, tls.serverName, tls.cert, tls.key, tls.verify]);
-  };
-  return key(a) === key(b);
-}
-
-/** Whether a host is an IP address, which is never asked for by name (RFC 6066 §3). */
-export const isIpAddress = (host: string): boolean =>
-  host.includes(':') || /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host);

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { colourAt, cutOf, placeOfTurn, weighted, Weights } from './weights.ts';
+import { Weights } from './weights.ts';
+import { colourAt, cutOf, placeOfTurn, weighted } from './weights-line.ts';
 
 const some = fc
   .record({ blue: fc.integer({ min: 0, max: 10_000 }), green: fc.integer({ min: 0, max: 10_000 }) })

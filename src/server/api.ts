@@ -1,6 +1,6 @@
 import type { CertificateStatus } from '../core/certificate-status.ts';
 import { z } from 'zod';
-import { Colour } from '../core/colour.ts';
+import { Colour } from '../core/colour-schema.ts';
 import type { Deployment, DeploymentStatus, StepStatus } from '../core/deployment.ts';
 import type { Phase, Role } from '../core/environment.ts';
 import type { ErrorRecord } from '../core/errors.ts';

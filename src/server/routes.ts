@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Colour } from '../core/colour.ts';
+import { Colour } from '../core/colour-schema.ts';
 import { CutoverError } from '../core/errors.ts';
 import { releaseOf } from '../core/service.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';

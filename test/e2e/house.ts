@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { socketPath } from '../../src/config/home.ts';
 import { removeSealed } from '../../src/platforms/process/sealed-tree.ts';
 import type { Address } from '../../src/core/address.ts';
-import { ErrorRecord } from '../../src/core/errors.ts';
+import { ErrorRecord } from '../../src/core/error-record.ts';
 import type { Source } from '../../src/core/release.ts';
 import type { SpecInput } from '../../src/core/spec.ts';
 import type { Counters } from '../../src/core/traffic.ts';

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Colour, colours } from '../../core/colour.ts';
+import { colours } from '../../core/colour.ts';
+import { Colour } from '../../core/colour-schema.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { addressesOf } from '../../core/placement.ts';
 import { routedLayer } from '../../core/spec.ts';

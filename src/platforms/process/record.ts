@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { Address } from '../../core/address.ts';
-import { Colour } from '../../core/colour.ts';
+import { Colour } from '../../core/colour-schema.ts';
 import { CutoverError } from '../../core/errors.ts';
 import type { Disk } from './disk.ts';
 import { diskError, isAbsent } from './disk.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Address } from '../../core/address.ts';
 import { CertificateStatus } from '../../core/certificate-status.ts';
-import { Colour } from '../../core/colour.ts';
+import { Colour } from '../../core/colour-schema.ts';
 import { errorTable, type ErrorCode } from '../../core/errors.ts';
 
 /** Where the proxy's admin socket is within the home directory (`socketPath` in config/home.ts). */

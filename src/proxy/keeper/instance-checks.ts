@@ -1,6 +1,7 @@
 import { formatAddress, type Address } from '../../core/address.ts';
 import type { InstanceProbe } from '../../core/instance-policy.ts';
-import { type RouteUpstream, sameUpstream } from '../../core/upstream.ts';
+import { type RouteUpstream } from '../../core/upstream.ts';
+import { sameUpstream } from '../../core/same-upstream.ts';
 import type { Table } from '../data-plane.ts';
 import { instanceKey } from '../table/instance-key.ts';
 import { type Dialer, dialerFor } from '../upstream/dialer.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Address } from '../../core/address.ts';
-import { Colour } from '../../core/colour.ts';
+import { Colour } from '../../core/colour-schema.ts';
 import { Page } from '../../core/page.ts';
 import { StickyKey } from '../../core/sticky-key.ts';
 import { Counters, Route } from '../../core/traffic.ts';

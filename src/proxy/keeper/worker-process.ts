@@ -1,10 +1,10 @@
-import { limitsShareOf } from '../../core/limits.ts';
-import { shareOf } from '../../core/mode.ts';
+import { limitsShareOf } from '../../core/worker-share.ts';
+import { modeShareOf } from '../../core/worker-share.ts';
 import type { DataPlane, Table } from '../data-plane.ts';
 import { defaultLimits } from '../worker/limits.ts';
 import { descriptorsPerMessage, sendDescriptors } from './descriptor-passing.ts';
 import { letGoOfStartPages } from './start-pages.ts';
-import { Order, type OrderOf, type OrphanReport, type Report, type WorkerCounters } from './messages.ts';
+import type { Order, OrderOf, OrphanReport, Report, WorkerCounters } from './messages.ts';
 
 /** A keeper that says nothing for so long after `hold` is stopped or stuck; the requests that wait must not wait for it. */
 const longestHoldMs = 3000;
@@ -19,6 +19,9 @@ const countersOf = (plane: DataPlane): WorkerCounters => Object.fromEntries(plan
  *
  * Signals, for the time without a keeper: SIGUSR2 hands the listening sockets to the next keeper, SIGTERM drains and ends.
  * SIGINT and SIGHUP, which a terminal sends to the whole group, are the keeper's to judge.
+ *
+ * Orders come over a pipe that only the keeper holds, from the same program, and were parsed there: they are not parsed again, so that no
+ * worker has the schemas in memory.
  */
 class WorkerProcess {
   private started: OrderOf<'start'> | undefined;
@@ -41,7 +44,7 @@ class WorkerProcess {
     process.on('SIGTERM', () => this.drainAndEnd(this.started?.drainMs ?? 0));
     process.on('SIGUSR2', () => this.handOver());
     process.on('disconnect', () => this.keeperLost());
-    process.on('message', (message: unknown) => this.obey(Order.parse(message)));
+    process.on('message', (order: Order) => this.obey(order));
     this.report({ kind: 'ready' });
   }
 
@@ -111,7 +114,7 @@ class WorkerProcess {
       version,
       routes: routes.map((route) => ({
         ...route,
-        ...(route.mode && { mode: shareOf(route.mode, index, of) }),
+        ...(route.mode && { mode: modeShareOf(route.mode, index, of) }),
         ...(route.limits && { limits: limitsShareOf(route.limits, index, of) }),
       })),
     };

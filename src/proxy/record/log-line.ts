@@ -1,4 +1,4 @@
-import { formatAddress } from '../../core/address.ts';
+import { formatAddress } from '../../core/address-text.ts';
 import type { AccessLogField, RouteAccessLog } from '../../core/access-log.ts';
 import type { Account } from './account.ts';
 import { cut, hidden, jsonText, quotedText, redactedQuery } from './log-text.ts';

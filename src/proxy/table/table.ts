@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { formatAddress, type Address } from '../../core/address.ts';
-import { findConflict, formatClaim } from '../../core/claim.ts';
+import { findConflict, formatClaim } from '../../core/claims.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { expectModeFor } from '../../core/mode.ts';
 import { type Eviction, Route } from '../../core/traffic.ts';
 import type { RouteUpstream } from '../../core/upstream.ts';
-import { weighted } from '../../core/weights.ts';
+import { weighted } from '../../core/weights-line.ts';
 
 /** How many removed services are remembered; the oldest is forgotten first. */
 const removedKept = 1000;

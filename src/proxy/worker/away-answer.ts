@@ -1,5 +1,6 @@
 import type { Mode } from '../../core/mode.ts';
-import { fillPage, type Page, pageTypes } from '../../core/page.ts';
+import { type Page } from '../../core/page.ts';
+import { fillPage, pageTypes } from '../../core/page-text.ts';
 import { type Pages, renderAnswer, requestIdIn } from './pages.ts';
 
 const asText = 'The service is closed for maintenance. Try again in a while.\n';

@@ -1,10 +1,10 @@
 import type { SocketListener, TCPSocketListenOptions } from 'bun';
-import { formatAddress } from '../../core/address.ts';
+import { formatAddress } from '../../core/address-text.ts';
 import type { Colour } from '../../core/colour.ts';
 import type { Counters } from '../../core/traffic.ts';
 import type { Challenge } from '../acme/messages.ts';
 import { Proofs } from '../acme/proofs.ts';
-import { weighted } from '../../core/weights.ts';
+import { weighted } from '../../core/weights-line.ts';
 import { closingSpanMs, type DataPlane, type Listener, type Provisions, type Table } from '../data-plane.ts';
 import { Recorders } from '../record/recorders.ts';
 import { ascii } from '../http1/octets.ts';

@@ -1,5 +1,6 @@
 import type { Colour } from '../../core/colour.ts';
-import { type RouteUpstream, sameUpstream } from '../../core/upstream.ts';
+import { type RouteUpstream } from '../../core/upstream.ts';
+import { sameUpstream } from '../../core/same-upstream.ts';
 import { type Dialer, dialerFor } from '../upstream/dialer.ts';
 
 interface Known {

@@ -1,4 +1,5 @@
-import { type Address, formatAddress } from '../../core/address.ts';
+import type { Address } from '../../core/address.ts';
+import { formatAddress } from '../../core/address-text.ts';
 import type { InstancePolicy } from '../../core/instance-policy.ts';
 import type { ProxyVersion } from '../../core/proxy-header.ts';
 import type { Dialer } from '../upstream/dialer.ts';

@@ -1,4 +1,5 @@
-import { fillPage, type Page, pageFor, pageTypes } from '../../core/page.ts';
+import { type Page } from '../../core/page.ts';
+import { fillPage, pageFor, pageTypes } from '../../core/page-text.ts';
 import { prefersJson } from '../http1/accept.ts';
 import { isRequestId } from '../http1/trace-fields.ts';
 import { ascii } from '../http1/octets.ts';

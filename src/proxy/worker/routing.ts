@@ -1,7 +1,8 @@
-import { formatAddress } from '../../core/address.ts';
-import { claimsOf } from '../../core/claim.ts';
+import { formatAddress } from '../../core/address-text.ts';
+import { claimsOf } from '../../core/claims.ts';
 import { type Colour, other } from '../../core/colour.ts';
-import { Mode } from '../../core/mode.ts';
+import type { Mode } from '../../core/mode.ts';
+import { openMode } from '../../core/open-mode.ts';
 import type { Route, RouteTls } from '../../core/traffic.ts';
 import type { InstancePolicy } from '../../core/instance-policy.ts';
 import type { Provisions, Table } from '../data-plane.ts';
@@ -27,7 +28,6 @@ import { StickyTags } from './sticky-cookie.ts';
 import { ServiceTally } from './tally.ts';
 
 const noLine = new Uint8Array(0);
-const openMode = Mode.parse({ mode: 'open' });
 
 /** What befalls a gate when a table comes into force. */
 interface GateChange {

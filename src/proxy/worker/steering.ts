@@ -1,7 +1,8 @@
 import type { Colour } from '../../core/colour.ts';
 import type { RouteSticky } from '../../core/sticky.ts';
 import type { Route } from '../../core/traffic.ts';
-import { cutOf, placeOfTurn, type Weights } from '../../core/weights.ts';
+import { type Weights } from '../../core/weights.ts';
+import { cutOf, placeOfTurn } from '../../core/weights-line.ts';
 import { type Span, nextValue } from '../http1/header-value.ts';
 import { ascii } from '../http1/octets.ts';
 import type { RequestHead } from '../http1/request-head.ts';

@@ -10,7 +10,7 @@ import {
   type Route,
 } from '../../core/traffic.ts';
 import { other, type Colour } from '../../core/colour.ts';
-import { colourAt, cutOf, placeOfTurn } from '../../core/weights.ts';
+import { colourAt, cutOf, placeOfTurn } from '../../core/weights-line.ts';
 import type { Router } from '../../ports/router.ts';
 import {
   emptyTable,

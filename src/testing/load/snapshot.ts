@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Histogram } from '../../core/latency.ts';
+import { Histogram } from '../../core/latency-schema.ts';
 import { kinds } from './profile.ts';
 
 /** Why a request counts as failed. */
