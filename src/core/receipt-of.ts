@@ -28,7 +28,9 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
   const moments = [start, measured.switch, measured.settled, end].filter(
     (counters) => counters !== undefined,
   );
-  if (!end) gaps.push('the router did not answer at the end');
+  const driver = releaseOf(service, deployment.plan.release)?.spec.router.driver ?? 'embedded';
+  if (moments.length === 0 && switches.length > 0) gaps.push(`the router ${driver} counted no requests`);
+  else if (!end) gaps.push('the router did not answer at the end');
   if (new Set(moments.map(({ bootId }) => bootId)).size > 1)
     gaps.push('the proxy was restarted in between: counts are from its last start on');
 

@@ -5,12 +5,11 @@ import { CutoverError, errorRecord, type ErrorRecord } from '../core/errors.ts';
 import type { EventRecord, ServiceEvent } from '../core/event.ts';
 import { ready } from '../core/environment.ts';
 import type { Plan } from '../core/plan.ts';
-import { expectModeFor, type ModeOrder } from '../core/mode.ts';
+import type { ModeOrder } from '../core/mode.ts';
 import type { Page } from '../core/page.ts';
 import type { Release, Source } from '../core/release.ts';
-import { current, modeInForce, newService, releaseOf, type Service } from '../core/service.ts';
+import { current, newService, releaseOf, type Service } from '../core/service.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';
-import { deployPlan } from '../core/strategies/index.ts';
 import { retire, nextRetirement } from '../core/strategies/retire.ts';
 import { rollback, switchTo } from '../core/strategies/to-side.ts';
 import type { Looks } from '../core/timeline.ts';
@@ -21,6 +20,7 @@ import type { Platform } from '../ports/platform.ts';
 import type { Router } from '../ports/router.ts';
 import type { Lease, Store } from '../ports/store.ts';
 import type { StepContext } from '../steps/step.ts';
+import { expectSameRouter, fittingPlan } from './fitting-plan.ts';
 import { Journal, LogUnwritable } from './journal.ts';
 import { untilChange } from './until-change.ts';
 import { Onlooker } from './onlooker.ts';
@@ -34,7 +34,8 @@ export interface EngineParts {
   readonly clock: Clock;
   readonly checker: Checker;
   readonly platform: (driver: Spec['platform']['driver']) => Platform;
-  readonly router: (driver: Spec['router']['driver']) => Router;
+  /** `base`: what relative paths in its settings begin at. */
+  readonly router: (settings: Spec['router'], base: string) => Router;
   readonly lease: () => Lease;
   /** Reads a page by its absolute path; throws `page-invalid`. */
   readonly readPage: (path: string) => Page;
@@ -143,17 +144,18 @@ export class Engine {
   plan(name: string, order: DeployOrder): Plan {
     const service = this.#entries.get(name)?.journal.service ?? newService(name);
     const { release } = releaseFor(service, order, '', this.parts.clock.now());
-    expectModeFor(name, release.spec.router.protocol, modeInForce(service)?.mode ?? 'open');
-    return deployPlan(service, release);
+    return fittingPlan(service, release, this.#routerFor(release));
   }
 
   /** Begins to take a release live; resolves when that is on record. Throws `deployment-running`, `release-unknown`. */
   async deploy(name: string, order: DeployOrder, by: string): Promise<Deployment> {
     const entry = this.#entries.get(name) ?? (await this.#open(name));
+    const { service: before } = entry.journal;
+    const asked = releaseFor(before, order, by, this.parts.clock.now()).release;
+    await expectSameRouter(before, asked, this.#routerFor(asked));
     return this.#start(entry, by, (service) => {
       const { release, created } = releaseFor(service, order, by, this.parts.clock.now());
-      expectModeFor(name, release.spec.router.protocol, modeInForce(service)?.mode ?? 'open');
-      return { created, plan: deployPlan(service, release) };
+      return { created, plan: fittingPlan(service, release, this.#routerFor(release)) };
     });
   }
 
@@ -484,7 +486,13 @@ export class Engine {
   }
 
   #router(service: Service): Router {
-    return this.parts.router(service.releases.at(-1)?.spec.router.driver ?? 'embedded');
+    const newest = service.releases.at(-1);
+    if (!newest) throw new Error(`service ${service.name} has no release`);
+    return this.#routerFor(newest);
+  }
+
+  #routerFor({ spec, base }: Release): Router {
+    return this.parts.router(spec.router, base);
   }
 }
 

@@ -16,7 +16,7 @@ export function patientRouter(router: Router, clock: Clock, signal: AbortSignal,
       try {
         return await call();
       } catch (error) {
-        const away = error instanceof CutoverError && error.code === 'proxy-absent';
+        const away = error instanceof CutoverError && ['proxy-absent', 'router-absent'].includes(error.code);
         if (!away || clock.monotonic() - begun > patienceMs) throw error;
       }
       await clock.sleep(waitMs, signal);

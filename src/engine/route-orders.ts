@@ -3,6 +3,7 @@ import { CutoverError } from '../core/errors.ts';
 import type { ServiceEvent } from '../core/event.ts';
 import { expectModeFor, modeOf, sameMode, type Mode, type ModeOrder } from '../core/mode.ts';
 import type { Page } from '../core/page.ts';
+import { expectModes } from '../core/router-fit.ts';
 import { fileOf, routeOf, sameRoute } from '../core/route.ts';
 import { current, modeInForce, releaseOf, type Service } from '../core/service.ts';
 import { Turn } from '../core/turn.ts';
@@ -77,6 +78,7 @@ export class RouteOrders {
       if (!release) throw new Error(`service ${name} has no release`);
       const { modes, protocol } = release.spec.router;
       expectModeFor(name, protocol, order.mode);
+      if (order.mode !== 'open') expectModes(name, release.spec.router.driver, this.router().capabilities);
       const page =
         order.mode === 'closed' && order.page === undefined && modes.page !== undefined
           ? this.readPage(fileOf(release, modes.page))
@@ -112,7 +114,8 @@ export class RouteOrders {
     try {
       return await this.router().apply(routeOf(service, live, service.epoch));
     } catch (error) {
-      if (!(error instanceof CutoverError) || error.code !== 'proxy-absent') throw error;
+      if (!(error instanceof CutoverError) || !['proxy-absent', 'router-absent'].includes(error.code))
+        throw error;
       throw new CutoverError(
         error.code,
         `service ${service.name}: the mode is on record and is put in force when the proxy answers; now ${error.message}`,

@@ -118,6 +118,7 @@ export async function measured({
   service,
   report,
 }: Pick<StepContext, 'router' | 'service' | 'report'>): Promise<Counters | null> {
+  if (!router.capabilities.counters) return null;
   try {
     if ((await router.read(service().name)) === null) return null;
     return await router.counters(service().name);

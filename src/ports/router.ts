@@ -1,12 +1,13 @@
+import type { RouterFit } from '../core/router-fit.ts';
 import type { Applied, Counters, Evicted, Eviction, Route } from '../core/traffic.ts';
 
 /** What a router can do beyond the contract; the planner asks instead of guessing. */
-export interface RouterCapabilities {
+export interface RouterCapabilities extends RouterFit {
   /** It can show the side that is not live on an address of its own. */
   readonly preview: boolean;
-  /** It counts requests, failures and latencies for each side. */
+  /** It counts requests and failures for each side; without it `counters` has zeros but for `inFlight`, and nothing may be concluded from them. */
   readonly counters: boolean;
-  /** It knows how many requests each side has in flight. */
+  /** It knows how many requests each side has in flight, or a number that is never less and comes to zero soon after. */
   readonly inFlight: boolean;
   /** It can divide the traffic between both sides (`Route.weights`). */
   readonly weights: boolean;

@@ -186,6 +186,10 @@ export const routes: readonly Route[] = [
     path: '/v1/services/:service/counters',
     async handle({ service: name }, { engine }) {
       const router = engine.routerOf(name);
+      if (!router.capabilities.counters)
+        throw new CutoverError('router-cannot', `service ${name}: its router counts no requests`, {
+          next: 'ask what stands before it, or the instances',
+        });
       const [route, counters] = await Promise.all([router.read(name), router.counters(name)]);
       const view: CountersView = { service: name, live: route?.live ?? null, counters };
       return json(view);

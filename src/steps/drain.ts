@@ -1,5 +1,6 @@
 import { describeCut, noneCut } from '../core/cut.ts';
 import { formatDuration } from '../core/duration.ts';
+import type { ServiceEvent } from '../core/event.ts';
 import { endInFlight, untilNoneInFlight } from './in-flight.ts';
 import { nothingToUndo, type Step } from './step.ts';
 
@@ -26,18 +27,26 @@ export const drain: Step<'drain'> = {
     }
     const wait = Math.min(settleMs, settleMs - (clock.now() - switchedAt));
     if (wait > 0) await clock.sleep(wait, signal);
-    const counters = await context.router.counters(context.service().name);
+    const { capabilities } = context.router;
+    const settled: ServiceEvent[] = capabilities.counters
+      ? [
+          {
+            type: 'traffic-measured',
+            deployment,
+            moment: 'settled',
+            counters: await context.router.counters(context.service().name),
+          },
+        ]
+      : [];
     const ends = describeCut(cut);
-    const says =
-      left === 0
+    const says = !capabilities.inFlight
+      ? `${colour} had ${formatDuration(forMs)} to finish: the router does not tell what is in flight`
+      : left === 0
         ? `${colour} finished within ${formatDuration(tookMs)}${ends === '' ? '' : `; ended: ${ends}`}`
         : `${left} still in flight on ${colour} after ${formatDuration(tookMs)}; they go on while it is kept`;
     return {
       says,
-      events: [
-        { type: 'traffic-drained', deployment, colour, drainMs: tookMs, left },
-        { type: 'traffic-measured', deployment, moment: 'settled', counters },
-      ],
+      events: [{ type: 'traffic-drained', deployment, colour, drainMs: tookMs, left }, ...settled],
     };
   },
 

@@ -8,7 +8,8 @@ const pollMs = 10;
 
 /**
  * Waits until the side has no request in flight, or `forMs` has passed; returns how many are left, and the counters seen last.
- * Null where the router does not know the service, so that nothing can be in flight.
+ * Null where the router does not know the service, so that nothing can be in flight. Where it does not tell what is in flight, waits until
+ * the side has been without the traffic for `forMs`, and takes it to be free then.
  */
 export async function untilNoneInFlight(
   context: StepContext,
@@ -19,6 +20,11 @@ export async function untilNoneInFlight(
   const service = context.service().name;
   const begun = clock.monotonic();
   if ((await router.read(service)) === null) return null;
+  if (!router.capabilities.inFlight) {
+    const left = forMs - (clock.now() - lastSwitchedAt(context));
+    if (left > 0) await clock.sleep(Math.min(left, forMs), signal);
+    return { left: 0, tookMs: clock.monotonic() - begun, counters: await router.counters(service) };
+  }
   for (;;) {
     const counters = await router.counters(service);
     const tookMs = clock.monotonic() - begun;
@@ -28,6 +34,13 @@ export async function untilNoneInFlight(
     await clock.sleep(Math.min(pollMs * (1 + tookMs / 200), 250, Math.max(1, forMs - tookMs)), signal);
   }
 }
+
+/** When the traffic was moved last; 0: never. */
+const lastSwitchedAt = (context: StepContext): number =>
+  context
+    .service()
+    .deployments.findLast(({ switches }) => switches.length > 0)
+    ?.switches.at(-1)?.at ?? 0;
 
 /** Beyond the time over which ends are spread: for the last of them to be heard of. */
 const lastEndMs = 5000;

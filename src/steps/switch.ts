@@ -50,7 +50,10 @@ async function move(context: StepContext, from: Colour | null, to: Colour): Prom
   const { applied, tookMs } = await publish(context, to, ({ applied, tookMs }) => {
     const { epoch, holdMs, held, counters } = applied;
     return [
-      { type: 'traffic-measured', deployment, moment: 'switch', counters },
+      // What a router does not count is no measurement.
+      ...(context.router.capabilities.counters
+        ? [{ type: 'traffic-measured', deployment, moment: 'switch', counters } as const]
+        : []),
       { type: 'traffic-switched', deployment, epoch, from, to, switchMs: tookMs, holdMs, held },
     ];
   });

@@ -5,6 +5,7 @@ import type { Service } from '../core/service.ts';
 import type { SpecInput } from '../core/spec.ts';
 import { Engine, type DeployOrder } from '../engine/engine.ts';
 import { createMemoryPlatform, MemoryWorld } from '../platforms/memory/platform.ts';
+import type { RouterCapabilities } from '../ports/router.ts';
 import type { Lease } from '../ports/store.ts';
 import { MemoryRouter } from '../routers/memory/memory-router.ts';
 import { memoryStore, newMemoryDisk } from '../stores/memory/store.ts';
@@ -50,10 +51,15 @@ function struck<T extends object>(target: T, name: string, strike: Strike): T {
 /** All that outlives an engine: the disk, what runs, the router. Engines come and go in it. */
 export class World {
   readonly clock = new VirtualClock();
-  readonly router = new MemoryRouter({ now: this.clock.now });
+  readonly router: MemoryRouter;
   readonly #disk = newMemoryDisk();
   readonly running = new MemoryWorld();
   #boots = 0;
+
+  /** @param without what its router cannot do */
+  constructor(without: Partial<RouterCapabilities> = {}) {
+    this.router = new MemoryRouter({ now: this.clock.now, without });
+  }
 
   /** A new engine on what the one before left. `strike` may never return: the engine died there. */
   async boot(strike: Strike = () => Promise.resolve()): Promise<Engine> {

@@ -165,3 +165,4 @@ export const RouterSpec = z
       }
     },
   );
+export type RouterSpec = z.infer<typeof RouterSpec>;

@@ -4,7 +4,7 @@ import { CutoverError } from '../../core/errors.ts';
 import { Applied, Counters, Evicted, type Eviction, Route } from '../../core/traffic.ts';
 import type { Mode } from '../../core/mode.ts';
 import type { Weights } from '../../core/weights.ts';
-import type { Router } from '../../ports/router.ts';
+import type { Router, RouterCapabilities } from '../../ports/router.ts';
 import type { Colour } from '../../core/colour.ts';
 import {
   adminSocketName,
@@ -24,7 +24,8 @@ const pathOf = (service: string): string => `/v1/services/${encodeURIComponent(s
 
 /** The router that is our own proxy, told over its admin socket. Each call may be made again after `proxy-absent`. */
 export class EmbeddedRouter implements Router {
-  readonly capabilities = {
+  readonly capabilities: RouterCapabilities = {
+    carries: 'all',
     preview: true,
     counters: true,
     inFlight: true,

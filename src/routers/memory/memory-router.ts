@@ -11,7 +11,7 @@ import {
 } from '../../core/traffic.ts';
 import { other, type Colour } from '../../core/colour.ts';
 import { colourAt, cutOf, placeOfTurn } from '../../core/weights-line.ts';
-import type { Router } from '../../ports/router.ts';
+import type { Router, RouterCapabilities } from '../../ports/router.ts';
 import {
   emptyTable,
   routeOf,
@@ -34,6 +34,8 @@ export interface MemoryRouterOptions {
   readonly now?: () => number;
   /** The first port that is given for port 0. */
   readonly firstPort?: number;
+  /** What it cannot do, so that others see how they do without. */
+  readonly without?: Partial<RouterCapabilities>;
 }
 
 /**
@@ -41,14 +43,7 @@ export interface MemoryRouterOptions {
  * It decides about epochs and addresses by the same code as the proxy.
  */
 export class MemoryRouter implements Router {
-  readonly capabilities = {
-    preview: true,
-    counters: true,
-    inFlight: true,
-    weights: true,
-    modes: true,
-    evict: true,
-  };
+  readonly capabilities: RouterCapabilities;
   private table: ProxyTable = emptyTable;
   private readonly bootId: string = randomUUID();
   private readonly sides = new Map<string, Pick<Counters, 'blue' | 'green'>>();
@@ -56,6 +51,16 @@ export class MemoryRouter implements Router {
   private turn = 0;
 
   constructor(private readonly options: MemoryRouterOptions = {}) {
+    this.capabilities = {
+      carries: 'all',
+      preview: true,
+      counters: true,
+      inFlight: true,
+      weights: true,
+      modes: true,
+      evict: true,
+      ...options.without,
+    };
     this.nextPort = options.firstPort ?? 20_000;
   }
 

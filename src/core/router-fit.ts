@@ -1,0 +1,107 @@
+import { CutoverError } from './errors.ts';
+import type { Plan } from './plan.ts';
+import type { Release } from './release.ts';
+import { releaseOf, type Service } from './service.ts';
+import { RouterSpec } from './spec/router.ts';
+
+/** What a router says of itself that a plan depends on. */
+export interface RouterFit {
+  /**
+   * What of `router` in a spec it carries out beyond `listen`, as paths: `sticky` with all below it, `protocol=tcp` this value only. All that
+   * is not named may be left out of a spec or have its default. `all`: whatever a spec can say.
+   */
+  readonly carries: 'all' | readonly string[];
+  readonly weights: boolean;
+  readonly counters: boolean;
+  readonly inFlight: boolean;
+}
+
+/** Of every router, and not its business. */
+const ofAll = ['driver', 'listen', 'layer'];
+
+/** Steps that only some routers can take. */
+const stepNeeds: Readonly<Record<string, 'weights'>> = { weigh: 'weights' };
+
+type Leaf = readonly [path: string, value: unknown];
+
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * What differs from the default, down to single values; a list is one value, and so is a part that has no default and of which `known`
+ * names nothing.
+ */
+function differences(found: unknown, usual: unknown, path: string, known: readonly string[]): Leaf[] {
+  const whole = path !== '' && usual === undefined && !known.some((each) => each.startsWith(`${path}.`));
+  if (isMap(found) && !whole)
+    return Object.entries(found).flatMap(([key, value]) =>
+      differences(value, isMap(usual) ? usual[key] : undefined, path === '' ? key : `${path}.${key}`, known),
+    );
+  return found === undefined || JSON.stringify(found) === JSON.stringify(usual) ? [] : [[path, found]];
+}
+
+const said = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? `=${value}` : '';
+
+/** The settings of `router` that a router does not carry out, as a spec names them, e.g. `router.sticky.by=header`. */
+export function notCarried(router: RouterSpec, carries: RouterFit['carries']): string[] {
+  if (carries === 'all') return [];
+  const known = [...ofAll, router.driver, ...carries];
+  const usual = RouterSpec.parse({ listen: ':1' });
+  const carried = ([path, value]: Leaf): boolean =>
+    known.some((each) => each === path || path.startsWith(`${each}.`) || each === `${path}${said(value)}`);
+  return differences(router, usual, '', known)
+    .filter((leaf) => !carried(leaf))
+    .map(([path, value]) => `router.${path}${said(value)}`);
+}
+
+/**
+ * Refuses at plan time what a release asks of its router and the router cannot do, all of it at once: nothing is left out silently.
+ *
+ * @throws CutoverError `router-cannot`
+ */
+export function expectRouterFits(service: Service, release: Release, plan: Plan, fit: RouterFit): void {
+  const { router } = release.spec;
+  const live = service.live === null ? null : service.environments[service.live].release;
+  const before = live === null ? undefined : releaseOf(service, live)?.spec.router.driver;
+  if (before !== undefined && before !== router.driver)
+    throw new CutoverError(
+      'router-cannot',
+      `service ${service.name}: expected router.driver ${before}, which has its traffic, found ${router.driver}`,
+      {
+        next: 'traffic cannot move from one router to another without a gap: deploy it as a service of another name at another address, and lead clients there',
+      },
+    );
+  const missing = notCarried(router, fit.carries);
+  for (const { kind } of plan.steps)
+    if (stepNeeds[kind] === 'weights' && !fit.weights) missing.push(`strategy.kind=${plan.strategy}`);
+  if (missing.length === 0) return;
+  const each = [...new Set(missing)];
+  throw new CutoverError(
+    'router-cannot',
+    `service ${service.name}: expected what the router ${router.driver} can do, found ${each.join(', ')}`,
+    {
+      next: `leave out what is named, or choose another router.driver: docs/routers.md has the table of what each can do`,
+      detail: { problems: each },
+    },
+  );
+}
+
+/** What a person should know before a deployment by a router that does not see all. */
+export function routerNotes(driver: string, { counters, inFlight }: RouterFit): string[] {
+  const notes: string[] = [];
+  if (!counters) notes.push(`the router ${driver} counts no requests: the receipt will not have them`);
+  if (!inFlight)
+    notes.push(`the router ${driver} does not tell what is in flight: a drain takes all of strategy.drain`);
+  return notes;
+}
+
+/** @throws CutoverError `router-cannot` if the router of a service lets all requests through */
+export function expectModes(service: string, driver: string, fit: { readonly modes: boolean }): void {
+  if (fit.modes) return;
+  throw new CutoverError(
+    'router-cannot',
+    `service ${service}: expected a router that can hold or refuse requests, found ${driver}, which cannot`,
+    { next: 'set the mode where requests are met, or choose router.driver embedded' },
+  );
+}
