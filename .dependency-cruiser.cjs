@@ -26,6 +26,7 @@ module.exports = {
     only('engine', 'core', 'ports', 'steps'),
     only('stores', 'core', 'ports'),
     only('checks', 'core', 'ports'),
+    only('webhooks', 'core', 'ports', 'checks'),
     only('platforms', 'core', 'ports'),
     only('routers', 'core', 'ports', 'proxy', 'config'),
     only('proxy', 'core', 'config'),

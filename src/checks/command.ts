@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { formatDuration } from '../core/duration.ts';
 import { errorRecord } from '../core/errors.ts';
-import type { CheckResult, CheckTarget } from '../ports/check.ts';
+import type { CheckResult } from '../ports/check.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { CommandPlace } from '../ports/command.ts';
 import { withDeadline, type Stop } from './deadline.ts';
 import { OutputTail } from './output-tail.ts';
 
@@ -15,7 +16,7 @@ const outputMs = 100;
 /** What a command gets of the controller's own environment; no secret of the controller is among it. */
 const passedOn = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'] as const;
 
-function environmentOf({ variables }: CheckTarget): Record<string, string> {
+function environmentOf({ variables }: CommandPlace): Record<string, string> {
   const passed = passedOn.flatMap((name) =>
     process.env[name] === undefined ? [] : [[name, process.env[name]] as const],
   );
@@ -31,7 +32,7 @@ function signalGroup(group: number, signal: 'SIGTERM' | 'SIGKILL'): void {
   }
 }
 
-function spawn(argv: readonly string[], target: CheckTarget) {
+function spawn(argv: readonly string[], target: CommandPlace) {
   return Bun.spawn([...argv], {
     cwd: target.directory,
     env: environmentOf(target),
@@ -41,7 +42,7 @@ function spawn(argv: readonly string[], target: CheckTarget) {
 }
 
 /** Why the program could not be started. */
-function describeNotStarted(error: unknown, program: string, { directory }: CheckTarget): string {
+function describeNotStarted(error: unknown, program: string, { directory }: CommandPlace): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (!existsSync(directory)) return `its folder ${directory} does not exist`;
   if (code === 'ENOENT')
@@ -57,7 +58,7 @@ function describeNotStarted(error: unknown, program: string, { directory }: Chec
 export async function commandCheck(
   clock: Clock,
   argv: readonly string[],
-  target: CheckTarget,
+  target: CommandPlace,
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<CheckResult> {

@@ -23,7 +23,17 @@ test('addresses of metrics are read, also as a port alone', () => {
   });
 });
 
+test('the hosts and networks that webhooks may go to are read', () => {
+  expect(
+    written('webhooks: { allow: [hooks.example, "*.shop.example", 10.0.0.0/8, "fe80::/10"] }\n'),
+  ).toEqual({
+    webhooks: { allow: ['hooks.example', '*.shop.example', '10.0.0.0/8', 'fe80::/10'] },
+  });
+});
+
 test.each([
+  ['webhooks: { allow: ["http://hooks.example/"] }\n', 'webhooks: allow: 0: expected a host'],
+  ['webhooks: { allow: [10.0.0.300] }\n', 'expected a host'],
   ['metrics: nowhere\n', 'metrics: expected an address'],
   ['metrcs: 9180\n', 'metrcs'],
   ['- 9180\n', 'expected a map'],

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CutoverError } from '../core/errors.ts';
+import { NetworkText } from '../core/network-text.ts';
 import { parseScrapeAddress } from './scrape-endpoint.ts';
 import { readYaml } from './yaml-text.ts';
 
@@ -14,12 +15,23 @@ const address = z
   .transform(String)
   .refine((text) => parseScrapeAddress(text) !== undefined, addressError);
 
+const allowError = {
+  error: 'expected a host such as hooks.example or *.example, or a network such as 10.0.0.0/8',
+};
+const hostName = /^(?:\*\.)?[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)*$/i;
+const isDestination = (text: string): boolean =>
+  NetworkText.safeParse(text).success || (hostName.test(text) && !/^[\d.]+$/.test(text));
+
 /** What holds for a home directory as a whole, whoever starts its programs. What the command line says goes before it. */
 export const HomeSettings = z.strictObject({
   /** Where the proxy serves its metrics over TCP. */
   metrics: address.optional(),
   /** Where the controller does. */
   controllerMetrics: address.optional(),
+  /** Which hosts webhooks of specs may go to. Default: any but link-local addresses and those of a cloud's metadata. */
+  webhooks: z
+    .strictObject({ allow: z.array(z.string(allowError).refine(isDestination, allowError)).max(1000) })
+    .optional(),
 });
 export type HomeSettings = z.infer<typeof HomeSettings>;
 

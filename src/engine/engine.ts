@@ -16,9 +16,11 @@ import type { Looks } from '../core/timeline.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Checker } from '../ports/check.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { CommandRunner } from '../ports/command.ts';
 import type { Platform } from '../ports/platform.ts';
 import type { Router } from '../ports/router.ts';
 import type { Lease, Store } from '../ports/store.ts';
+import type { WebhookSender } from '../ports/webhook.ts';
 import type { StepContext } from '../steps/step.ts';
 import { expectSameRouter, fittingPlan } from './fitting-plan.ts';
 import { Journal, LogUnwritable } from './journal.ts';
@@ -33,6 +35,8 @@ export interface EngineParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly checker: Checker;
+  readonly commands: CommandRunner;
+  readonly webhooks: WebhookSender;
   readonly platform: (driver: Spec['platform']['driver']) => Platform;
   /** `base`: what relative paths in its settings begin at. */
   readonly router: (settings: Spec['router'], base: string) => Router;
@@ -407,7 +411,7 @@ export class Engine {
 
   #context(entry: Entry, deployment: Deployment, signal: AbortSignal): StepContext {
     const { journal } = entry;
-    const { checker, clock } = this.parts;
+    const { checker, clock, commands, webhooks } = this.parts;
     // What is taken back is no longer cut short by the abort that began it, only by the end of the controller.
     const heeded =
       deployment.status === 'turning-back' ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
@@ -419,6 +423,8 @@ export class Engine {
       platform: this.#platform(journal.service),
       router: patientRouter(this.#router(journal.service), clock, heeded),
       checker,
+      commands,
+      webhooks,
       clock,
       signal: heeded,
       record: async (...events) => {

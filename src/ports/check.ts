@@ -1,6 +1,7 @@
 import type { Address } from '../core/address.ts';
 import type { Check, Health } from '../core/spec/check.ts';
 import type { RouteUpstream } from '../core/upstream.ts';
+import type { CommandPlace } from './command.ts';
 
 /** What one probe found. `detail` is one line for a person: what was expected and what was found. `output`: the tail of a command's. */
 export interface CheckResult {
@@ -11,12 +12,10 @@ export interface CheckResult {
 }
 
 /** Where a check looks, and what a command gets in its environment and as its folder. */
-export interface CheckTarget {
+export interface CheckTarget extends Omit<CommandPlace, 'files'> {
   readonly address: Address;
   /** The other instances that do the same: a load goes to all. */
   readonly others?: readonly Address[];
-  readonly variables: Readonly<Record<string, string>>;
-  readonly directory: string;
   /** How it is spoken to; absent: plain HTTP/1.1. */
   readonly upstream?: RouteUpstream | undefined;
 }

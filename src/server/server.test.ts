@@ -13,6 +13,8 @@ import { createMemoryPlatform, type MemoryPlatform } from '../platforms/memory/p
 import { MemoryRouter } from '../routers/memory/memory-router.ts';
 import { memoryStore } from '../stores/memory/store.ts';
 import { parseExposition } from '../testing/exposition-parser.ts';
+import { MemoryCommands } from '../testing/memory-commands.ts';
+import { MemoryWebhooks } from '../testing/memory-webhooks.ts';
 import type {
   CountersView,
   DeploymentView,
@@ -52,6 +54,8 @@ beforeEach(async () => {
     clock: systemClock,
     // Instances are healthy, and no command succeeds.
     checker: { run: ({ command }) => Promise.resolve({ ok: !command, detail: 'looked', ms: 0 }) },
+    commands: new MemoryCommands(),
+    webhooks: new MemoryWebhooks(),
     platform: () => platform,
     router: () => router,
     lease: () => lease,

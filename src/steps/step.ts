@@ -5,8 +5,10 @@ import type { Release } from '../core/release.ts';
 import type { Service } from '../core/service.ts';
 import type { Checker } from '../ports/check.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { CommandRunner } from '../ports/command.ts';
 import type { EnvironmentRef, Platform } from '../ports/platform.ts';
 import type { Router } from '../ports/router.ts';
+import type { WebhookSender } from '../ports/webhook.ts';
 
 /** What a step works with: the service as the log tells it, the drivers of its release, and time. */
 export interface StepContext {
@@ -19,6 +21,8 @@ export interface StepContext {
   readonly platform: Platform;
   readonly router: Router;
   readonly checker: Checker;
+  readonly commands: CommandRunner;
+  readonly webhooks: WebhookSender;
   readonly clock: Clock;
   /** Aborted when the deployment is aborted or the controller stops; a step that waits must heed it. */
   readonly signal: AbortSignal;

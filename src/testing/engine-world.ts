@@ -9,6 +9,8 @@ import type { RouterCapabilities } from '../ports/router.ts';
 import type { Lease } from '../ports/store.ts';
 import { MemoryRouter } from '../routers/memory/memory-router.ts';
 import { memoryStore, newMemoryDisk } from '../stores/memory/store.ts';
+import { MemoryCommands } from './memory-commands.ts';
+import { MemoryWebhooks } from './memory-webhooks.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** What the service of these tests is. */
@@ -54,6 +56,8 @@ export class World {
   readonly router: MemoryRouter;
   readonly #disk = newMemoryDisk();
   readonly running = new MemoryWorld();
+  readonly commands = new MemoryCommands();
+  readonly webhooks = new MemoryWebhooks();
   #boots = 0;
 
   /** @param without what its router cannot do */
@@ -78,6 +82,8 @@ export class World {
     const engine: Engine = new Engine({
       store: struck(store, 'store', strike),
       clock: this.clock,
+      commands: struck(this.commands, 'commands', strike),
+      webhooks: struck(this.webhooks, 'webhooks', strike),
       platform: () => platform,
       router: () => router,
       lease: () => mine,

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { createCommandRunner } from '../../checks/command-runner.ts';
 import { createChecker } from '../../checks/index.ts';
 import { systemClock } from '../../clocks/system.ts';
 import { readHomeSettings } from '../../config/home-settings.ts';
@@ -18,6 +19,7 @@ import type { StopRequest } from '../../server/api.ts';
 import { controllerMetrics } from '../../server/metrics.ts';
 import { serve } from '../../server/server.ts';
 import { openSqliteStore } from '../../stores/sqlite/store.ts';
+import { createWebhookSender } from '../../webhooks/sender.ts';
 import { version } from '../version.ts';
 import { withFailPoint } from './fail-point.ts';
 import { ProxySupervisor } from './proxy-supervisor.ts';
@@ -51,6 +53,7 @@ export async function run(args: string[]): Promise<number> {
       workers: values.workers === undefined ? undefined : Number(values.workers),
       proxyMetrics: values.metrics ?? settings.metrics,
       metrics: values['controller-metrics'] ?? settings.controllerMetrics,
+      webhookAllow: settings.webhooks?.allow ?? null,
     });
     return 0;
   } catch (error) {
@@ -67,9 +70,14 @@ interface ControllerOptions {
   readonly proxyMetrics: string | undefined;
   /** Where the controller does. */
   readonly metrics: string | undefined;
+  /** Which hosts and networks webhooks may go to; null: any but those that nobody means. */
+  readonly webhookAllow: readonly string[] | null;
 }
 
-async function control(home: string, { workers, proxyMetrics, metrics }: ControllerOptions): Promise<void> {
+async function control(
+  home: string,
+  { workers, proxyMetrics, metrics, webhookAllow }: ControllerOptions,
+): Promise<void> {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const socket = socketPath(home, controllerSocketName);
   prepareSocketDirectory(socket);
@@ -94,6 +102,8 @@ async function control(home: string, { workers, proxyMetrics, metrics }: Control
     store,
     clock,
     checker: createChecker({ clock }),
+    commands: createCommandRunner({ clock }),
+    webhooks: createWebhookSender({ clock, allow: webhookAllow }),
     platform: () => platform,
     router: () => router,
     lease: () => tenure.lease,

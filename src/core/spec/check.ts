@@ -61,7 +61,7 @@ const checkKind = {
 };
 
 /** Exactly one of these keys must be there: the rule, its error, and the same rule for the JSON Schema. */
-const exactlyOne = <K extends string>(...kinds: K[]) => ({
+export const exactlyOne = <K extends string>(...kinds: K[]) => ({
   holds: (check: Partial<Record<K, unknown>>): boolean =>
     kinds.filter((kind) => check[kind] !== undefined).length === 1,
   error: { error: `expected exactly one of ${kinds.slice(0, -1).join(', ')} and ${kinds.at(-1)}` },
