@@ -18,6 +18,21 @@ export interface SwitchResult {
   readonly held: number;
 }
 
+/** What a switch does besides, at its moments. */
+export interface Turnover {
+  /**
+   * Before anyone swaps, when all hold, so it must be quick. Who takes the place of a worker that dies from here on routes by the new table. If it
+   * throws, all release by the old table, and the error is passed on.
+   */
+  readonly takeOver: () => void;
+  /** The last answers of all have what was counted until the switch. */
+  readonly counted: () => void;
+  /** Starts workers by the new table, before anyone of the old ones releases; null: there are none to start. */
+  readonly startOthers: (() => Promise<void>) | null;
+  /** For how long an answer is waited for. */
+  readonly answerMs: number;
+}
+
 const killedMs = 1000;
 /** More than a host of a table takes on a busy machine to be made ready. */
 const prepareMsPerHost = 0.5;
@@ -32,18 +47,13 @@ const prepareMsOf = ({ routes }: Table): number =>
 /**
  * One switch over all workers to a table that is on disk already: all make it ready, all hold, all swap and release. Requests wait
  * from the hold on. When it resolves, no new request is routed by the old table: a worker that does not answer within `answerMs` (longer for
- * a large table) is killed, with what it held.
- *
- * @param allHold runs when all hold, before anyone swaps, and must be quick: requests wait. If it throws, all release by the
- *   old table and the error is passed on
- * @param between runs before anyone releases: the place to start workers of the new table
+ * a large table) is killed, with what it held. A worker that is alone swaps at once: it does one thing after the other, so there is nobody
+ * to wait for, and no request waits.
  */
 export async function switchTogether(
   workers: readonly Participant[],
   table: Table,
-  allHold: () => void,
-  between: () => Promise<void>,
-  answerMs: number,
+  { takeOver, counted, startOthers, answerMs }: Turnover,
 ): Promise<SwitchResult> {
   const killed = new Set<Participant>();
   const ask = async (
@@ -73,17 +83,28 @@ export async function switchTogether(
     answerMs + prepareMsOf(table),
   );
   const began = performance.now();
+  const swap = async (): Promise<number> => {
+    const released = await askAll({ kind: 'swap', version });
+    return released.reduce((sum, { held }) => sum + held, 0);
+  };
+  if (workers.length === 1 && startOthers === null) {
+    takeOver();
+    const held = await swap();
+    counted();
+    return { holdMs: 0, held };
+  }
   await askAll({ kind: 'hold' });
   try {
-    allHold();
+    takeOver();
+    counted();
   } catch (error) {
     await askAll({ kind: 'release' });
     throw error;
   }
-  const swap = async (): Promise<SwitchResult> => {
-    const released = await askAll({ kind: 'swap', version });
-    return { holdMs: performance.now() - began, held: released.reduce((sum, { held }) => sum + held, 0) };
+  const swapped = async (): Promise<SwitchResult> => {
+    const held = await swap();
+    return { holdMs: performance.now() - began, held };
   };
-  const [result] = await Promise.all([swap(), between()]);
+  const [result] = await Promise.all([swapped(), startOthers?.()]);
   return result;
 }

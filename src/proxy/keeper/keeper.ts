@@ -389,18 +389,13 @@ export class Keeper {
       // this and the swap is followed by one that starts from the new table.
       this.commit(prepared, former);
       this.deferAccepts(next);
-      const { holdMs, held } = await switchTogether(
-        this.fleet.routing(),
-        table,
-        () => {
-          counters = this.fleet.counters(service, this.bootId);
-          this.inForce = next;
-        },
-        async () => {
-          if (fresh) await this.fleet.startSet(fresh, table);
-        },
-        this.options.answerMs ?? 1000,
-      );
+      const others = fresh;
+      const { holdMs, held } = await switchTogether(this.fleet.routing(), table, {
+        takeOver: () => (this.inForce = next),
+        counted: () => (counters = this.fleet.counters(service, this.bootId)),
+        startOthers: others && (() => this.fleet.startSet(others, table)),
+        answerMs: this.options.answerMs ?? 1000,
+      });
       if (fresh) this.fleet.installSet(fresh);
       this.served = needed;
       this.checks.follow(next);

@@ -50,9 +50,11 @@ class WorkerProcess {
 
   private obey(order: Order): void {
     try {
+      // A swap tells what was counted until then, before any request goes by the new table.
+      const before = order.kind === 'swap' ? countersOf(this.plane) : null;
       const held = this.carryOut(order);
       if (held !== undefined)
-        this.report({ kind: 'done', id: order.id, held, counters: countersOf(this.plane) });
+        this.report({ kind: 'done', id: order.id, held, counters: before ?? countersOf(this.plane) });
     } catch (error) {
       this.report({
         kind: 'failed',
