@@ -34,7 +34,13 @@ test('a whole spec that a page shows is one', () => {
 });
 
 test('what pages show of a spec is right', () => {
-  for (const page of ['docs/pages.md', 'docs/sticky.md', 'docs/checks.md', 'docs/upstream.md']) {
+  for (const page of [
+    'docs/pages.md',
+    'docs/sticky.md',
+    'docs/checks.md',
+    'docs/warm-up.md',
+    'docs/upstream.md',
+  ]) {
     const parts = blocks(page, 'yaml');
     expect(parts.length).toBeGreaterThan(0);
     for (const part of parts) {

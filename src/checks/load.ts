@@ -1,83 +1,40 @@
-import { type Agent, request as plainRequest, type IncomingMessage } from 'node:http';
-import { request as secureRequest } from 'node:https';
-import type { ConnectionOptions } from 'node:tls';
-import { formatAddress, type Address } from '../core/address.ts';
+import { formatAddress } from '../core/address.ts';
 import { formatDuration } from '../core/duration.ts';
 import { bucketCount, bucketOf, quantileMs, sparse } from '../core/latency.ts';
 import type { LoadCheck } from '../core/load-check.ts';
 import type { CheckResult, CheckTarget } from '../ports/check.ts';
 import type { Clock } from '../ports/clock.ts';
 import { agentFor } from './load-agent.ts';
+import { ask, Failures, reason } from './request.ts';
 import { secureOptions } from './secure.ts';
-
-/** How many different failures are told. */
-const toldFailures = 10;
 
 /** What came of the requests so far. */
 class Tally {
   ended = 0;
-  failed = 0;
   readonly #latency = new Uint32Array(bucketCount);
-  readonly #why = new Map<string, number>();
+  readonly #failures = new Failures();
 
+  get failed(): number {
+    return this.#failures.count;
+  }
   answered(ms: number, status: number): void {
     this.ended++;
     const bucket = bucketOf(ms * 1000);
     this.#latency[bucket] = (this.#latency[bucket] ?? 0) + 1;
-    if (status >= 500) this.#because(`status ${status}`);
+    if (status >= 500) this.#failures.because(`status ${status}`);
   }
   broken(why: string): void {
     this.ended++;
-    this.#because(why);
-  }
-  #because(why: string): void {
-    this.failed++;
-    this.#why.set(why, (this.#why.get(why) ?? 0) + 1);
+    this.#failures.because(why);
   }
 
   quantileMs(q: number): number | null {
     return quantileMs(sparse(this.#latency), q);
   }
   failures(): string[] {
-    return [...this.#why]
-      .sort(([, a], [, b]) => b - a)
-      .slice(0, toldFailures)
-      .map(([why, count]) => `${count} × ${why}`);
+    return this.#failures.told();
   }
 }
-
-/** One request over a kept connection, to the end of its answer, within the time. Resolves with the status; rejects with why there is none. */
-function ask(
-  { host, port }: Address,
-  path: string,
-  headers: Readonly<Record<string, string>>,
-  timeoutMs: number,
-  secure: ConnectionOptions | null,
-  agent: Agent,
-): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const place = { host, port, path, agent, headers: { 'User-Agent': 'cutover-check', ...headers } };
-  const onAnswer = (answer: IncomingMessage): void => {
-    answer.on('error', reject);
-    answer.on('aborted', () => reject(new Error('the answer was cut off')));
-    answer.on('end', () => resolve(answer.statusCode ?? 0));
-    answer.resume();
-  };
-  const request =
-    secure === null ? plainRequest(place, onAnswer) : secureRequest({ ...secure, ...place }, onAnswer);
-  const timer = setTimeout(() => {
-    reject(new Error(`no whole answer within ${formatDuration(timeoutMs)}`));
-    request.destroy();
-  }, timeoutMs);
-  request.on('error', reject);
-  request.end();
-  return promise.finally(() => clearTimeout(timer));
-}
-
-const reason = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error);
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
-};
 
 /**
  * A steady load on all instances: requests begin at even distances whatever the answers do, and a latency counts from when the
@@ -114,7 +71,7 @@ export async function loadCheck(
     const target = targets[n % targets.length] ?? address;
     const path = load.paths[Math.floor(n / targets.length) % load.paths.length] ?? '/';
     try {
-      const status = await ask(target, path, load.headers, timeoutMs, secure, agent);
+      const status = await ask(target, { path, headers: load.headers }, timeoutMs, secure, agent);
       tally.answered(clock.monotonic() - due, status);
     } catch (error) {
       tally.broken(`${reason(error)} at ${formatAddress(target)}`);

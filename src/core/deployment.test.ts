@@ -129,6 +129,12 @@ class World {
         this.note({ type: 'environment-healthy', colour: step.colour, release: step.release });
         if (this.service.live !== null) this.publish(this.service.live);
         return [];
+      case 'warm': {
+        this.meet();
+        const { colour, release } = step;
+        const figures = { instances: 1, settled: 1, requests: 100, failed: 0, firstMs: 9, p50Ms: 1, ms: 50 };
+        return [{ type: 'environment-warmed', deployment, colour, warmth: { release, ...figures } }];
+      }
       case 'verify':
         this.meet();
         return [{ type: 'environment-verified', colour: step.colour, release: step.release }];

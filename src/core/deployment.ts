@@ -4,6 +4,7 @@ import type { Plan, PlannedStep } from './plan.ts';
 import type { Counters } from './traffic.ts';
 import type { Colour } from './colour.ts';
 import type { Receipt } from './receipt.ts';
+import type { Warmth } from './warm-up.ts';
 
 /** pending → running → done | failed; when the deployment is taken back: → undoing → undone | stuck. */
 export type StepStatus = 'pending' | 'running' | 'done' | 'failed' | 'undoing' | 'undone' | 'stuck';
@@ -46,6 +47,8 @@ export interface Deployment {
   readonly switches: readonly Switched[];
   readonly measured: Partial<Record<Moment, Counters>>;
   readonly drain: { readonly colour: Colour; readonly drainMs: number; readonly left: number } | null;
+  /** What came of the warm-up that was the last; absent: there was none. */
+  readonly warmth?: Warmth;
   readonly receipt: Receipt | null;
 }
 

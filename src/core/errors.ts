@@ -31,6 +31,7 @@ export const errorTable = {
   'crashed-at-start': { exit: 6, title: 'An instance ended before it was healthy' },
   'never-healthy': { exit: 6, title: 'An instance did not become healthy' },
   'wrong-address': { exit: 6, title: 'An instance listens elsewhere' },
+  'warm-up-failed': { exit: 6, title: 'The new side did not get warm' },
   'verify-failed': { exit: 6, title: 'A check failed' },
   'bake-failed': { exit: 6, title: 'The new side did badly after the switch' },
   'undo-failed': { exit: 7, title: 'Taking the deployment back did not succeed' },

@@ -7,6 +7,7 @@ import { Plan } from './plan.ts';
 import { Receipt } from './receipt.ts';
 import { Source } from './release.ts';
 import { Counters } from './traffic.ts';
+import { Warmth } from './warm-up.ts';
 
 const release = z.int().min(1);
 const deployment = z.int().min(1);
@@ -53,6 +54,8 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('release-shipped'), release, digest: z.string() }),
   z.object({ type: z.literal('environment-started'), colour: Colour, release }),
   z.object({ type: z.literal('environment-healthy'), colour: Colour, release }),
+  /** What came of the requests that were to make it warm. */
+  z.object({ type: z.literal('environment-warmed'), deployment, colour: Colour, warmth: Warmth }),
   z.object({ type: z.literal('environment-verified'), colour: Colour, release }),
   z.object({ type: z.literal('environment-kept'), colour: Colour, release, until: z.number() }),
   z.object({ type: z.literal('environment-retired'), colour: Colour }),

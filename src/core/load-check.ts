@@ -1,12 +1,6 @@
 import { z } from 'zod';
 import { Duration } from './duration.ts';
-
-const shareError = { error: 'expected a share such as 1%, 0.5% or 0' };
-
-/** A share as a user writes it, `1%`, as a number from 0 to 1. */
-const Share = z
-  .union([z.literal(0), z.string(shareError).regex(/^(100|\d{1,2}(\.\d{1,4})?)%$/, shareError)], shareError)
-  .transform((share) => (share === 0 ? 0 : Number(share.slice(0, -1)) / 100));
+import { Share } from './share.ts';
 
 /** A load that a release has to bear before it gets traffic. */
 export const LoadCheck = z.strictObject({

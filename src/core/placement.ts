@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { Address } from './address.ts';
 
-/** Where the instances of an environment are to be. `index` counts from 0 within a layer. */
-export const Placement = z.object({
-  instances: z.array(z.object({ layer: z.string(), index: z.int().min(0), address: Address })).min(1),
-});
+/** Where one instance is to be. `index` counts from 0 within its layer. */
+const Instance = z.object({ layer: z.string(), index: z.int().min(0), address: Address });
+export type Instance = z.infer<typeof Instance>;
+
+/** Where the instances of an environment are to be. */
+export const Placement = z.object({ instances: z.array(Instance).min(1) });
 export type Placement = z.infer<typeof Placement>;
 
 /** The addresses of one layer, by index. */

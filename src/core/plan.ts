@@ -13,6 +13,8 @@ export const PlannedStep = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ship'), colour: Colour, release }),
   z.object({ kind: z.literal('start'), colour: Colour, release }),
   z.object({ kind: z.literal('health'), colour: Colour, release }),
+  /** Asks its instances until their latency has settled, `atMostMs` long. */
+  z.object({ kind: z.literal('warm'), colour: Colour, release, atMostMs: z.number() }),
   z.object({ kind: z.literal('verify'), colour: Colour, release, checks: z.int().min(0) }),
   z.object({ kind: z.literal('switch'), from: Colour.nullable(), to: Colour, release }),
   /** `closeOverMs`: the time over which what is left then is ended; null: it goes on, as it did in plans that say nothing. */

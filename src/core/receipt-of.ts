@@ -93,6 +93,7 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
         }
       : null,
     switchBack: back ? { to: back.to, epoch: back.epoch, at: back.at, switchMs: back.switchMs } : null,
+    ...(deployment.warmth && { warmUp: deployment.warmth }),
     drainMs: deployment.drain?.drainMs ?? null,
     leftAfterDrain: deployment.drain?.left ?? null,
     steps: steps.map(({ planned, status, startedAt, endedAt }) => ({

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Colour } from './colour-schema.ts';
 import { Cut } from './cut-schema.ts';
 import { Timeline } from './timeline.ts';
+import { Warmth } from './warm-up.ts';
 
 /** SHA-256, in hexadecimal. */
 const Hash = z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected 64 hexadecimal digits' });
@@ -59,6 +60,8 @@ export const Receipt = z.object({
     .nullable(),
   /** The switch back, if the deployment was taken back after its switch. */
   switchBack: z.object({ to: Colour, epoch: z.int(), at: z.number(), switchMs: z.number() }).nullable(),
+  /** What the new side was asked before the switch, so that users found it warm. */
+  warmUp: Warmth.optional(),
   drainMs: z.number().nullable(),
   leftAfterDrain: z.number().nullable(),
   steps: z.array(

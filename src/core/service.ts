@@ -264,6 +264,10 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       return advance(event.colour, event.release, 'prepared', 'started');
     case 'environment-healthy':
       return advance(event.colour, event.release, 'started', 'healthy');
+    case 'environment-warmed':
+      if (service.environments[event.colour].release !== event.warmth.release)
+        refuse(`${event.colour} does not hold release ${event.warmth.release}`);
+      return active(event.deployment, () => ({ warmth: event.warmth }));
     case 'environment-verified':
       return advance(event.colour, event.release, 'healthy', 'verified');
     case 'environment-kept':

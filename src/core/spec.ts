@@ -7,6 +7,7 @@ import { Name } from './spec/name.ts';
 import { RouterSpec } from './spec/router.ts';
 import { StrategySpec } from './spec/strategy.ts';
 import { Variables } from './spec/variables.ts';
+import { WarmUp, warmUpRules } from './spec/warm-up.ts';
 
 const Overrides = z.strictObject({
   variables: Variables.default({}).describe('Added to those of the layer; these win.'),
@@ -77,6 +78,9 @@ export const Spec = z
       .max(100)
       .default([])
       .describe('Verify: must hold on the new side before the switch.'),
+    warmUp: WarmUp.optional().describe(
+      'Requests to the new side until its latency has settled, before the checks. Default: none. See docs/warm-up.md.',
+    ),
     keep: Duration.default(3_600_000).describe('How long the old side is kept hot for the way back.'),
     keepReleases: z
       .int()
@@ -85,6 +89,7 @@ export const Spec = z
       .default(5)
       .describe('Releases kept on disk; those that a rollback needs always are.'),
   })
+  .superRefine(warmUpRules)
   .superRefine(
     (spec, context) => {
       const layers = Object.keys(spec.environments.layers);

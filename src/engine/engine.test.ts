@@ -26,6 +26,7 @@ describe('an engine', () => {
 
   for (const [fate, code] of [
     ['never-healthy', 'never-healthy'],
+    ['never-warm', 'warm-up-failed'],
     ['fails-verify', 'verify-failed'],
     ['fails-bake', 'bake-failed'],
   ] as const) {
@@ -140,7 +141,7 @@ describe('an engine', () => {
     const engine = await world.boot();
     const tcp: DeployOrder = {
       order: {
-        spec: { ...spec, router: { listen: '127.0.0.1:8080', protocol: 'tcp' } },
+        spec: { ...spec, warmUp: undefined, router: { listen: '127.0.0.1:8080', protocol: 'tcp' } },
         base: '/',
         source: { kind: 'directory', path: '/app' },
         version: 'good',

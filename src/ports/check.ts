@@ -1,4 +1,5 @@
 import type { Address } from '../core/address.ts';
+import type { Round } from '../core/warm-up.ts';
 import type { Check, Health } from '../core/spec/check.ts';
 import type { RouteUpstream } from '../core/upstream.ts';
 import type { CommandPlace } from './command.ts';
@@ -24,10 +25,34 @@ export interface CheckTarget extends Omit<CommandPlace, 'files'> {
 export type Probe =
   Pick<Health, 'http' | 'tcp' | 'command'> | Pick<Check, 'http' | 'tcp' | 'command' | 'load'>;
 
-/**
- * Runs one probe, once. It resolves with what it found, never rejects for a bad target, and ends within `timeoutMs`
- * (for a load, within that after its duration) or when the signal is aborted, whatever the target does; a command and all that it started are ended with it.
- */
+/** Requests to one instance, some at a time, over kept connections. */
+export interface RoundOrder {
+  readonly paths: readonly string[];
+  readonly method: 'GET' | 'HEAD' | 'OPTIONS' | 'POST';
+  readonly headers: Readonly<Record<string, string>>;
+  /** The status that is expected, as in a spec. */
+  readonly expect: number | string;
+  readonly requests: number;
+  readonly concurrency: number;
+  /** For each of them. */
+  readonly timeoutMs: number;
+}
+
+/** `why`: the most frequent failures, each with its count. */
+export interface RoundResult extends Round {
+  readonly why: readonly string[];
+}
+
+/** Asks instances. */
 export interface Checker {
+  /**
+   * Sends the requests of one round, the paths in turns. It never rejects for a bad target; when the signal is aborted it begins no more
+   * requests and resolves with what has been found.
+   */
+  round(order: RoundOrder, target: CheckTarget, signal?: AbortSignal): Promise<RoundResult>;
+  /**
+   * Runs one probe, once. It resolves with what it found, never rejects for a bad target, and ends within `timeoutMs`
+   * (for a load, within that after its duration) or when the signal is aborted, whatever the target does; a command and all that it started are ended with it.
+   */
   run(probe: Probe, target: CheckTarget, timeoutMs: number, signal?: AbortSignal): Promise<CheckResult>;
 }

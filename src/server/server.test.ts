@@ -53,7 +53,10 @@ beforeEach(async () => {
     store,
     clock: systemClock,
     // Instances are healthy, and no command succeeds.
-    checker: { run: ({ command }) => Promise.resolve({ ok: !command, detail: 'looked', ms: 0 }) },
+    checker: {
+      run: ({ command }) => Promise.resolve({ ok: !command, detail: 'looked', ms: 0 }),
+      round: ({ requests }) => Promise.resolve({ requests, failed: 0, firstMs: 1, p50Ms: 1, why: [] }),
+    },
     commands: new MemoryCommands(),
     webhooks: new MemoryWebhooks(),
     platform: () => platform,

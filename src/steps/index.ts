@@ -10,12 +10,14 @@ import { start } from './start.ts';
 import type { Step, StepContext, StepDone } from './step.ts';
 import { switchTraffic } from './switch.ts';
 import { verify } from './verify.ts';
+import { warm } from './warm.ts';
 
 const steps: { readonly [K in StepKind]: Step<K> } = {
   prepare,
   ship,
   start,
   health,
+  warm,
   verify,
   switch: switchTraffic,
   drain,

@@ -16,6 +16,8 @@ export async function probing(
   release: Release,
 ): Promise<{
   placement: Placement;
+  /** How an instance of it is asked. */
+  targetOf(address: CheckTarget['address'], others?: CheckTarget['others']): CheckTarget;
   run(
     probe: Probe,
     address: CheckTarget['address'],
@@ -31,24 +33,27 @@ export async function probing(
   const { base, spec } = release;
   const routed = new Set(addressesOf(placement, routedLayer(spec)).map(formatAddress));
   const spoken = routeUpstreamOf(spec.router.upstream, base);
+  const targetOf = (address: CheckTarget['address'], others?: CheckTarget['others']): CheckTarget => {
+    const upstream = routed.has(formatAddress(address)) ? spoken : undefined;
+    const own = {
+      HOST: address.host,
+      PORT: String(address.port),
+      CUTOVER_ADDRESS: `${address.host}:${address.port}`,
+    };
+    const url = `${upstream?.tls ? 'https' : 'http'}://${formatAddress(address)}`;
+    return {
+      address,
+      ...(others && { others }),
+      directory,
+      variables: { ...variables, ...own, CUTOVER_URL: url },
+      upstream,
+    };
+  };
   return {
     placement,
+    targetOf,
     async run(probe, address, timeoutMs, others) {
-      const upstream = routed.has(formatAddress(address)) ? spoken : undefined;
-      const own = {
-        HOST: address.host,
-        PORT: String(address.port),
-        CUTOVER_ADDRESS: `${address.host}:${address.port}`,
-      };
-      const url = `${upstream?.tls ? 'https' : 'http'}://${formatAddress(address)}`;
-      const target = {
-        address,
-        ...(others && { others }),
-        directory,
-        variables: { ...variables, ...own, CUTOVER_URL: url },
-        upstream,
-      };
-      const result = await context.checker.run(probe, target, timeoutMs, context.signal);
+      const result = await context.checker.run(probe, targetOf(address, others), timeoutMs, context.signal);
       context.signal.throwIfAborted();
       return result;
     },

@@ -22,11 +22,12 @@ export const spec: SpecInput = {
   },
   strategy: { drain: '1s', bake: '1s' },
   checks: [{ name: 'smoke', http: { path: '/smoke' } }],
+  warmUp: { required: true, atMost: '5s', leastRequests: 20, settle: { over: 2 } },
   keep: '1h',
 };
 
 /** How a release does: it is its version. */
-export type Fate = 'good' | 'never-healthy' | 'fails-verify' | 'fails-bake';
+export type Fate = 'good' | 'never-healthy' | 'never-warm' | 'fails-verify' | 'fails-bake';
 export const order = (fate: Fate, of: SpecInput = spec): DeployOrder => ({
   order: { spec: of, base: '/', source: { kind: 'directory', path: '/app' }, version: fate },
 });
@@ -79,6 +80,7 @@ export class World {
       strike,
     );
     const router = struck(this.router, 'router', strike);
+    let rounds = 0;
     const engine: Engine = new Engine({
       store: struck(store, 'store', strike),
       clock: this.clock,
@@ -89,6 +91,12 @@ export class World {
       lease: () => mine,
       readPage: (path) => ({ type: 'text', text: path }),
       checker: {
+        round: async ({ requests }, target, signal) => {
+          await this.clock.sleep(10, signal).catch(() => undefined);
+          const release = engine.service('shop').releases[Number(target.variables['CUTOVER_RELEASE']) - 1];
+          const ms = release?.version === 'never-warm' ? 1.2 ** ++rounds : 1;
+          return { requests, failed: 0, firstMs: ms, p50Ms: ms, why: [] };
+        },
         run: (probe, target) => {
           const service = engine.service('shop');
           const release = service.releases[Number(target.variables['CUTOVER_RELEASE']) - 1];

@@ -46,6 +46,7 @@ const planned: fc.Arbitrary<PlannedStep> = fc.oneof(
     colour,
     release: number,
   }),
+  fc.record({ kind: fc.constant('warm' as const), colour, release: number, atMostMs: time }),
   fc.record({ kind: fc.constant('switch' as const), from: fc.option(colour), to: colour, release: number }),
   fc.record({ kind: fc.constant('drain' as const), colour, forMs: time, closeOverMs: fc.option(time) }),
 );
@@ -108,6 +109,21 @@ export const eventArbitraries: {
   }),
   'environment-started': fc.record({ type: fc.constant('environment-started'), colour, release: number }),
   'environment-healthy': fc.record({ type: fc.constant('environment-healthy'), colour, release: number }),
+  'environment-warmed': fc.record({
+    type: fc.constant('environment-warmed'),
+    deployment: number,
+    colour,
+    warmth: fc.record({
+      release: number,
+      instances: number,
+      settled: step,
+      requests: time,
+      failed: time,
+      firstMs: fc.option(time),
+      p50Ms: fc.option(time),
+      ms: time,
+    }),
+  }),
   'environment-verified': fc.record({ type: fc.constant('environment-verified'), colour, release: number }),
   'environment-kept': fc.record({
     type: fc.constant('environment-kept'),

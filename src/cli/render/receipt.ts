@@ -4,6 +4,7 @@ import { combineCut, cutInAll, describeCut, noneCut, type Cut } from '../../core
 import type { Receipt } from '../../core/receipt.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { harmless, padded } from '../terminal/text.ts';
+import { warmthWords } from '../../core/warm-up.ts';
 import { count, counted, duration, moment } from './words.ts';
 
 /** How many requests failed and why, e.g. `2 (connect-failed 2)`; calm if none did. */
@@ -60,6 +61,7 @@ export function receiptLines(receipt: Receipt, paint: Paint): string[] {
     const { to, epoch, switchMs } = receipt.switchBack;
     rows.push(['back', `to ${to} in ${duration(switchMs)}, epoch ${epoch}`]);
   }
+  if (receipt.warmUp) rows.push(['warm-up', warmthWords(receipt.warmUp)]);
   if (receipt.drainMs !== null) {
     const left = receipt.leftAfterDrain ?? 0;
     rows.push([

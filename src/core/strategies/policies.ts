@@ -1,6 +1,7 @@
 import type { Plan } from '../plan.ts';
 import type { Service } from '../service.ts';
 import type { Spec } from '../spec.ts';
+import { warmUp } from './warm-up.ts';
 
 /**
  * A small transform of a plan: adds, at their places, the steps that a part of the spec asks for. It takes nothing away and changes no
@@ -9,7 +10,7 @@ import type { Spec } from '../spec.ts';
 export type Policy = (plan: Plan, service: Service, spec: Spec) => Plan;
 
 /** In the order in which they are applied: the steps of a later one stand around those of the ones before. */
-const policies: readonly Policy[] = [];
+const policies: readonly Policy[] = [warmUp];
 
 /** The plan with what the spec asks for beyond the strategy. */
 export const withPolicies = (plan: Plan, service: Service, spec: Spec): Plan =>
