@@ -31,6 +31,9 @@ module.exports = {
     only('routers', 'core', 'ports', 'proxy', 'config'),
     only('proxy', 'core', 'config'),
     only('config', 'core'),
+    // Also for programs that are not ours: it stands alone.
+    only('health'),
+    only('agent', 'core', 'ports', 'config', 'checks', 'health'),
     only('server', 'core', 'ports', 'engine', 'steps', 'config'),
     {
       name: 'tests-stay-outside',

@@ -5,6 +5,7 @@ import { parseDuration } from '../core/duration-text.ts';
 import { modeNames } from '../core/mode.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
 import type { AbortOptions } from './verbs/abort.ts';
+import type { AgentOptions } from './verbs/agent.ts';
 import type { DeployOptions } from './verbs/deploy.ts';
 import type { DownOptions } from './verbs/down.ts';
 import type { HistoryOptions } from './verbs/history.ts';
@@ -417,6 +418,53 @@ export function makeProgram({ begin, end }: Running): Program {
     .option('--close-over <time>', 'With --drain: the time over which it is closed (default: 10s)', span)
     .action(async (action: string | undefined, values: string[], options: ProxyOptions, command: Command) => {
       end(await (await import('./verbs/proxy.ts')).proxy(told(command), action, values, options));
+    });
+
+  verb('agent', 'Run beside an instance and tell balancers what it is there for; check programs that do so', [
+    [
+      'cutover agent run --listen :8081 --instance 127.0.0.1:3000 --check http:/healthz',
+      'answer /live and /standby for it',
+    ],
+    [
+      'cutover agent run --listen :8081 --instance 127.0.0.1:3000 --proxy :8080',
+      'and be the proxy in front of it, which counts what is in flight',
+    ],
+    ['cutover agent enable standby', 'take the instance of the agent on this machine out of service'],
+    ['cutover agent status', 'what it is there for, and how it is'],
+    ['cutover agent check http://web1:8081', 'see whether a program keeps to the protocol; change nothing'],
+    [
+      'cutover agent check http://web1:8081 --enable --token-file token',
+      'the same, and change its role and change it back',
+    ],
+  ])
+    .addArgument(new Argument('<action>', 'What to do').choices(['run', 'status', 'enable', 'check']))
+    .argument('[value]', 'For enable: live, standby or maintenance; for check: a URL')
+    .option('--listen <address>', 'For run: where balancers ask; port 0 takes a free one')
+    .option('--instance <address>', 'For run: the instance that is watched, HOST:PORT')
+    .option('--check <what>', 'For run: how it is checked, tcp or http:/PATH (default: tcp)')
+    .option('--interval <time>', 'For run: between two checks (default: 1s)', span)
+    .option('--timeout <time>', 'For run and check: how long one answer may take (default: 2s)', span)
+    .option('--healthy <n>', 'For run: good checks in a row that make it healthy (default: 1)', whole(1, 100))
+    .option(
+      '--unhealthy <n>',
+      'For run: bad checks in a row that make it unhealthy (default: 3)',
+      whole(1, 100),
+    )
+    .addOption(
+      new Option('--initial <role>', 'For run: its role while none was ever set (default: live)').choices([
+        'live',
+        'standby',
+        'maintenance',
+      ]),
+    )
+    .option('--state <file>', 'For run: where the role is kept (default: agent/role.json in the home)')
+    .option('--token-file <file>', 'Who has this token may change the role from other machines')
+    .option('--agent-check <address>', 'For run: answer HAProxy’s agent checks for the live side there')
+    .option('--agent-check-standby <address>', 'For run: the same for the standby side')
+    .option('--proxy <address>', 'For run: be the proxy to the instance there, and count what is in flight')
+    .option('--enable', 'For check: change the role too, and change it back')
+    .action(async (action: string, value: string | undefined, options: AgentOptions, command: Command) => {
+      end(await (await import('./verbs/agent.ts')).agent(told(command), action, value, options));
     });
 
   verb('schema', 'Print the JSON Schema of a spec', [

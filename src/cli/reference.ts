@@ -88,6 +88,10 @@ in which the file is emptied.`,
 \`ready:\` once it answers. Its state is in a temporary directory that it removes at its end, or in \`--home\`: then the traffic goes where it last went
 after a restart. The actions find a proxy by \`--admin\` or \`--home\`; \`switch\` and \`mode\` are for one that runs by itself, \`status\` and \`upgrade\` are for any.
 See [proxy.md](proxy.md).`,
+  agent: `\`run\` goes on in the foreground until SIGTERM or Ctrl-C and says \`ready:\` once it answers; the role survives restarts. \`status\` and \`enable\`
+find the agent by \`--home\`. \`check\` prints what it looked at, what was expected and what was found; the exit code is 1 if the program does not
+keep to the protocol, 3 if it does not answer. With \`--json\`: \`{"conforms", "findings": [{"look", "result", "found", "next"}]}\`. See
+[agent.md](agent.md).`,
   doctor: `Changes nothing. The exit code is 1 if something must be mended, 0 otherwise. \`--json\`: \`{"fit", "findings": [{"look", "result", "found",
 "next"}]}\`.`,
 };
@@ -110,7 +114,7 @@ function exits(): string {
   }
   const rows: [number, string][] = [
     [0, 'all went well'],
-    [1, '`cutover doctor` found something to mend'],
+    [1, '`cutover doctor` found something to mend, or `cutover agent check` a breach of the protocol'],
     ...[...codes].map(([exit, list]): [number, string] => [
       exit,
       list.map((code) => `\`${code}\``).join(', '),

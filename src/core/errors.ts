@@ -11,6 +11,8 @@ export const errorTable = {
   'controller-running': { exit: 3, title: 'A controller is running already' },
   'proxy-absent': { exit: 3, title: 'The proxy does not answer' },
   'proxy-running': { exit: 3, title: 'A proxy is running already' },
+  'agent-absent': { exit: 3, title: 'The agent does not answer' },
+  'agent-running': { exit: 3, title: 'An agent is running already' },
   'upgrade-refused': { exit: 8, title: 'The proxy does not become the program on disk' },
   'service-unknown': { exit: 4, title: 'There is no such service' },
   'release-unknown': { exit: 4, title: 'There is no such release' },
