@@ -38,6 +38,7 @@ test('what pages show of a spec is right', () => {
     'docs/pages.md',
     'docs/sticky.md',
     'docs/checks.md',
+    'docs/hooks.md',
     'docs/warm-up.md',
     'docs/upstream.md',
   ]) {

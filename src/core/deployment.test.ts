@@ -157,6 +157,9 @@ class World {
       case 'retire':
         this.vacate(step.colour);
         return [];
+      case 'hook':
+        this.meet();
+        return [];
     }
   }
 
@@ -252,7 +255,7 @@ class World {
           return switchTo(service, service.live === 'blue' ? 'green' : 'blue');
         case 'retire': {
           const due = nextRetirement(service);
-          return due && retire(due.colour, due.release);
+          return due && retire(service, due.colour, due.release);
         }
       }
     } catch (error) {

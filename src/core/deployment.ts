@@ -1,5 +1,6 @@
 import type { ErrorRecord } from './errors.ts';
 import type { Moment, Outcome } from './event.ts';
+import type { HookRun } from './hook-run.ts';
 import type { Plan, PlannedStep } from './plan.ts';
 import type { Counters } from './traffic.ts';
 import type { Colour } from './colour.ts';
@@ -49,6 +50,8 @@ export interface Deployment {
   readonly drain: { readonly colour: Colour; readonly drainMs: number; readonly left: number } | null;
   /** What came of the warm-up that was the last; absent: there was none. */
   readonly warmth?: Warmth;
+  /** In the order in which they ended. */
+  readonly hooks: readonly HookRun[];
   readonly receipt: Receipt | null;
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Colour } from './colour-schema.ts';
 import { ErrorRecord } from './error-record.ts';
+import { HookRun } from './hook-run.ts';
 import { Mode } from './mode.ts';
 import { Placement } from './placement.ts';
 import { Plan } from './plan.ts';
@@ -41,6 +42,8 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('step-started'), deployment, step }),
   z.object({ type: z.literal('step-done'), deployment, step, says: z.string() }),
   z.object({ type: z.literal('step-failed'), deployment, step, error: ErrorRecord }),
+  /** A hook was run to its end, well or badly. */
+  z.object({ type: z.literal('hook-ended'), deployment, ...HookRun.shape }),
   z.object({ type: z.literal('abort-requested'), deployment, by }),
   /** From here on the deployment is taken back, newest step first. */
   z.object({ type: z.literal('turned-back'), deployment, error: ErrorRecord }),

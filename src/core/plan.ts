@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HookStage, OnFailure } from './spec/hook.ts';
 import { Colour } from './colour-schema.ts';
 
 const release = z.int().min(1);
@@ -28,6 +29,25 @@ export const PlannedStep = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('bake'), colour: Colour, release, back: Colour.nullable(), forMs: z.number() }),
   z.object({ kind: z.literal('keep'), colour: Colour, release, forMs: z.number() }),
   z.object({ kind: z.literal('retire'), colour: Colour, release }),
+  /**
+   * Hook number `hook` of the spec of release `of` is run. `release`: the one that the stage is about, on `colour`; `from`: the side that had
+   * the traffic. `undo`: not now, but when the deployment is taken back as far as here.
+   */
+  z.object({
+    kind: z.literal('hook'),
+    hook: z.int().min(0),
+    of: release,
+    name: z.string(),
+    runs: z.string(),
+    when: z.enum(['before', 'after']),
+    stage: HookStage,
+    colour: Colour,
+    release,
+    from: Colour.nullable(),
+    timeoutMs: z.number(),
+    onFailure: OnFailure,
+    undo: z.boolean(),
+  }),
 ]);
 export type PlannedStep = z.infer<typeof PlannedStep>;
 export type StepKind = PlannedStep['kind'];

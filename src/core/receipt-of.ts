@@ -102,6 +102,7 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
       startedAt,
       ms: startedAt === null || endedAt === null ? null : endedAt - startedAt,
     })),
+    ...(deployment.hooks.length > 0 && { hooks: [...deployment.hooks] }),
     timeline: timelineOf(looks),
     gaps,
   };

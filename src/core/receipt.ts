@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Colour } from './colour-schema.ts';
 import { Cut } from './cut-schema.ts';
+import { HookRun } from './hook-run.ts';
 import { Timeline } from './timeline.ts';
 import { Warmth } from './warm-up.ts';
 
@@ -72,6 +73,8 @@ export const Receipt = z.object({
       ms: z.number().nullable(),
     }),
   ),
+  /** The hooks that were run, in their order; absent: none was. */
+  hooks: z.array(HookRun).optional(),
   /** How the traffic went meanwhile; null if the router was not looked at twice. */
   timeline: Timeline.nullable(),
   /** What could not be measured, and why; empty when all could. */

@@ -175,6 +175,7 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         switches: [],
         measured: {},
         drain: null,
+        hooks: [],
         receipt: null,
       };
       return next({ deployments: [...service.deployments, started] });
@@ -206,6 +207,11 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         endedAt: at,
         error: event.error,
       }));
+    case 'hook-ended': {
+      const { name, when, stage, ok, detail, tries, ms, output } = event;
+      const run = { name, when, stage, ok, detail, tries, ms, output };
+      return active(event.deployment, ({ hooks }) => ({ hooks: [...hooks, run] }));
+    }
     case 'abort-requested':
       return active(event.deployment, ({ abortedBy }) => ({ abortedBy: abortedBy ?? event.by }));
     case 'turned-back':

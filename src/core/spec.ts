@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Duration } from './duration.ts';
 import { Check, type Health } from './spec/check.ts';
 import { Command } from './spec/command.ts';
+import { Hook } from './spec/hook.ts';
 import { Layer } from './spec/layer.ts';
 import { Name } from './spec/name.ts';
 import { RouterSpec } from './spec/router.ts';
@@ -81,6 +82,11 @@ export const Spec = z
     warmUp: WarmUp.optional().describe(
       'Requests to the new side until its latency has settled, before the checks. Default: none. See docs/warm-up.md.',
     ),
+    hooks: z
+      .array(Hook)
+      .max(100)
+      .default([])
+      .describe('Programs and messages of your own, before and after the stages of a deployment.'),
     keep: Duration.default(3_600_000).describe('How long the old side is kept hot for the way back.'),
     keepReleases: z
       .int()

@@ -475,7 +475,9 @@ export class Engine {
       .sleep(Math.max(0, due.at - clock.now()), timer.signal)
       .then(async () => {
         if (timer.signal.aborted) return;
-        await this.#start(entry, 'keep time', () => ({ plan: retire(due.colour, due.release) }));
+        await this.#start(entry, 'keep time', (service) => ({
+          plan: retire(service, due.colour, due.release),
+        }));
       })
       .catch((thrown: unknown) => {
         if (timer.signal.aborted) return;

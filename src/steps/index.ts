@@ -2,6 +2,7 @@ import type { PlannedStep, StepKind } from '../core/plan.ts';
 import { bake } from './bake.ts';
 import { drain } from './drain.ts';
 import { health } from './health.ts';
+import { hook } from './hook.ts';
 import { keep } from './keep.ts';
 import { prepare } from './prepare.ts';
 import { retire } from './retire.ts';
@@ -24,6 +25,7 @@ const steps: { readonly [K in StepKind]: Step<K> } = {
   bake,
   keep,
   retire,
+  hook,
 };
 
 /** The code for a planned step, with its plan bound. */

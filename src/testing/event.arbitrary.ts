@@ -5,6 +5,7 @@ import type { ServiceEvent } from '../core/event.ts';
 import { modeNames } from '../core/mode.ts';
 import type { Placement } from '../core/placement.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
+import { hookStages } from '../core/spec/hook.ts';
 import { emptySide, nothingTold, type Counters } from '../core/traffic.ts';
 
 /** A spec as a user writes it, the smallest there is. */
@@ -48,6 +49,21 @@ const planned: fc.Arbitrary<PlannedStep> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('warm' as const), colour, release: number, atMostMs: time }),
   fc.record({ kind: fc.constant('switch' as const), from: fc.option(colour), to: colour, release: number }),
+  fc.record({
+    kind: fc.constant('hook' as const),
+    hook: fc.nat(3),
+    of: number,
+    name: text,
+    runs: text,
+    when: fc.constantFrom('before' as const, 'after' as const),
+    stage: fc.constantFrom(...hookStages),
+    colour,
+    release: number,
+    from: fc.option(colour),
+    timeoutMs: time,
+    onFailure: fc.constantFrom('go-on' as const, 'roll-back' as const),
+    undo: fc.boolean(),
+  }),
   fc.record({ kind: fc.constant('drain' as const), colour, forMs: time, closeOverMs: fc.option(time) }),
 );
 const plan: fc.Arbitrary<Plan> = fc.record({
@@ -81,6 +97,18 @@ export const eventArbitraries: {
   'step-started': fc.record({ type: fc.constant('step-started'), deployment: number, step }),
   'step-done': fc.record({ type: fc.constant('step-done'), deployment: number, step, says: text }),
   'step-failed': fc.record({ type: fc.constant('step-failed'), deployment: number, step, error }),
+  'hook-ended': fc.record({
+    type: fc.constant('hook-ended'),
+    deployment: number,
+    name: text,
+    when: fc.constantFrom('before', 'after'),
+    stage: fc.constantFrom(...hookStages),
+    ok: fc.boolean(),
+    detail: text,
+    tries: number,
+    ms: time,
+    output: fc.array(text, { maxLength: 2 }),
+  }),
   'abort-requested': fc.record({ type: fc.constant('abort-requested'), deployment: number, by: text }),
   'turned-back': fc.record({ type: fc.constant('turned-back'), deployment: number, error }),
   'undo-started': fc.record({ type: fc.constant('undo-started'), deployment: number, step }),

@@ -13,11 +13,11 @@ export class MemoryCommands implements CommandRunner {
   /** Well, unless a test says otherwise. */
   answer: (ran: Ran) => Partial<CheckResult> = () => ({});
 
-  run(argv: readonly string[], place: CommandPlace): Promise<CheckResult> {
+  run: CommandRunner['run'] = (argv, place) => {
     const ran = { argv, place };
     this.ran.push(ran);
     const { ok = true, ...rest } = this.answer(ran);
     const detail = `${argv[0] ?? ''}: ${ok ? 'exit code 0' : 'expected exit code 0, found exit code 1'}`;
     return Promise.resolve({ ok, detail, ms: 1, ...rest });
-  }
+  };
 }

@@ -30,7 +30,7 @@ export function receiptPage(receipt: Receipt): string {
       ${tiles(receipt)}
       ${receipt.timeline ? timelineCharts(receipt, receipt.timeline) : html`<p class="dim">The traffic was not measured while the deployment went on, so there is no timeline.</p>`}
       <h2>Traffic by environment</h2>
-      ${environments(receipt)}
+      ${environments(receipt)} ${receipt.hooks === undefined ? '' : hookTable(receipt.hooks)}
       ${
         receipt.gaps.length === 0
           ? ''
@@ -119,6 +119,27 @@ function timelineCharts(receipt: Receipt, timeline: Timeline): Html {
       label: (value) => (Number.isInteger(value) ? count(value) : ''),
     })}
     ${stepsChart(receipt, from, until.at(-1) ?? from)}`;
+}
+
+function hookTable(hooks: NonNullable<Receipt['hooks']>): Html {
+  return html`<h2>Hooks</h2>
+    <table>
+      <tr>
+        <th>stage</th>
+        <th>hook</th>
+        <th>what came of it</th>
+        <th class="n">took</th>
+      </tr>
+      ${hooks.map(
+        ({ when, stage, name, ok, detail, ms }) =>
+          html`<tr>
+            <td>${when} ${stage}</td>
+            <td>${name}</td>
+            <td class="${ok ? '' : 'bad'}">${detail}</td>
+            <td class="n">${duration(ms)}</td>
+          </tr>`,
+      )}
+    </table>`;
 }
 
 function environments({ environments: sides }: Receipt): Html {

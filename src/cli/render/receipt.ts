@@ -83,6 +83,13 @@ export function receiptLines(receipt: Receipt, paint: Paint): string[] {
     }
   }
   rows.push(['steps', receipt.steps.map(({ kind, ms }) => `${kind} ${duration(ms)}`).join(', ')]);
+  for (const { name, when, stage, ok, detail, ms } of receipt.hooks ?? [])
+    rows.push([
+      `hook ${when} ${stage}`,
+      ok
+        ? `${harmless(name)} ${duration(ms)}`
+        : `${paint.red('failed')} ${duration(ms)}, ${harmless(name)}: ${harmless(detail)}`,
+    ]);
   for (const gap of receipt.gaps) rows.push(['not measured', harmless(gap)]);
   const width = Math.max(...rows.map(([name]) => name.length));
   const title = `${paint.bold(receipt.service)}: receipt of deployment ${receipt.deployment}, ${outcome(receipt.outcome, paint)}`;

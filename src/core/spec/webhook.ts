@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { shownUrl } from '../webhook-url.ts';
 import { exactlyOne } from './check.ts';
 
 const urlError = { error: 'expected an address such as https://hooks.example/deployed' };
@@ -41,3 +42,7 @@ export const WebhookSpec = z
   .refine(oneUrl.holds, oneUrl.error)
   .meta({ title: 'webhook', ...oneUrl.schema });
 export type WebhookSpec = z.infer<typeof WebhookSpec>;
+
+/** Where it goes, as it may be shown. */
+export const webhookName = ({ url, urlFile }: WebhookSpec): string =>
+  url === undefined ? `at the address in ${urlFile ?? 'no file'}` : shownUrl(url);

@@ -2,6 +2,7 @@ import type { Plan } from '../plan.ts';
 import type { Service } from '../service.ts';
 import type { Spec } from '../spec.ts';
 import { warmUp } from './warm-up.ts';
+import { withHooks } from './hooks.ts';
 
 /**
  * A small transform of a plan: adds, at their places, the steps that a part of the spec asks for. It takes nothing away and changes no
@@ -10,7 +11,7 @@ import { warmUp } from './warm-up.ts';
 export type Policy = (plan: Plan, service: Service, spec: Spec) => Plan;
 
 /** In the order in which they are applied: the steps of a later one stand around those of the ones before. */
-const policies: readonly Policy[] = [warmUp];
+const policies: readonly Policy[] = [warmUp, withHooks];
 
 /** The plan with what the spec asks for beyond the strategy. */
 export const withPolicies = (plan: Plan, service: Service, spec: Spec): Plan =>
