@@ -1,14 +1,17 @@
-// `npm run build`: dist/cutover, one executable file that holds the whole tool and its runtime.
+// `npm run build`: dist/cutover, one executable file that holds the whole tool and its runtime, and dist/health, the library for programs
+// that answer balancers themselves.
 //
 //   npm run build -- [--entry FILE] [--out FILE]
 import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { buildHealth } from './build-health.ts';
 
 const root = dirname(import.meta.dirname);
+const wholeTool = 'src/cli/main.ts';
 const { values } = parseArgs({
   options: {
-    entry: { type: 'string', default: 'src/cli/main.ts' },
+    entry: { type: 'string', default: wholeTool },
     out: { type: 'string', default: 'dist/cutover' },
   },
 });
@@ -42,6 +45,7 @@ try {
 } finally {
   rmSync(workshop, { recursive: true, force: true });
 }
+if (values.entry === wholeTool) await buildHealth(join(dirname(out), 'health'));
 const megabytes = (statSync(out).size / 1e6).toFixed(1);
 const seconds = ((performance.now() - started) / 1000).toFixed(1);
 console.log(`${relative(root, out)}: ${megabytes} MB, built in ${seconds}s`);
