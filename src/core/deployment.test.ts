@@ -5,10 +5,12 @@ import { colours, type Colour } from './colour.ts';
 import { nextMove, underWay, type Deployment } from './deployment.ts';
 import { CutoverError } from './errors.ts';
 import type { ServiceEvent } from './event.ts';
+import type { RouteMirror } from './mirror/route-mirror.ts';
 import type { Plan, PlannedStep } from './plan.ts';
 import { routeOf } from './route.ts';
 import { current, fold, newService, releaseOf, type Service } from './service.ts';
-import { blueGreen } from './strategies/blue-green.ts';
+import { deployPlan } from './strategies/index.ts';
+import { MirrorSpec, routeMirrorOf } from './spec/mirror.ts';
 import { nextRetirement, retire } from './strategies/retire.ts';
 import { rollback, switchTo } from './strategies/to-side.ts';
 import { emptySide, nothingTold, type Route } from './traffic.ts';
@@ -67,6 +69,9 @@ class World {
     const { live } = this.route;
     expect(this.route[live].release).not.toBeNull();
     expect(this.up[live]).toBe(this.route[live].release);
+    // What is live, or empty, gets no copies.
+    const { mirror } = this.route;
+    if (mirror) expect([mirror.to !== live, this.route[mirror.to].release !== null]).toEqual([true, true]);
     for (const colour of colours)
       if (this.route[colour].release !== null) expect(this.up[colour]).toBe(this.route[colour].release);
   }
@@ -138,6 +143,13 @@ class World {
       case 'verify':
         this.meet();
         return [{ type: 'environment-verified', colour: step.colour, release: step.release }];
+      case 'mirror': {
+        const mirror = routeMirrorOf(MirrorSpec.parse({}), `deployment-${deployment}`, step.colour);
+        this.mirror(deployment, mirror);
+        expect(this.route?.mirror).toEqual(mirror);
+        this.mirror(deployment, null);
+        return [];
+      }
       case 'switch':
         return this.switch(deployment, step.from, step.to);
       case 'drain':
@@ -163,7 +175,13 @@ class World {
     }
   }
 
+  private mirror(deployment: number, mirror: RouteMirror | null): void {
+    this.note({ type: 'mirror-set', deployment, mirror });
+    if (this.service.live !== null) this.publish(this.service.live);
+  }
+
   private undo(deployment: number, step: PlannedStep): ServiceEvent[] {
+    if (step.kind === 'mirror') this.mirror(deployment, null);
     if (step.kind === 'prepare' || step.kind === 'start') this.vacate(step.colour);
     if (step.kind === 'switch' && step.from !== null)
       this.note(...this.switch(deployment, step.to, step.from));
@@ -240,14 +258,14 @@ class World {
             version: `v${number}`,
             source,
             base: '/',
-            spec: smallSpec,
+            spec: number % 2 === 0 ? smallSpec : { ...smallSpec, mirror: {} },
             by: 'ada',
           });
-          return blueGreen(this.service, releaseOf(this.service, number) ?? expect.unreachable());
+          return deployPlan(this.service, releaseOf(this.service, number) ?? expect.unreachable());
         }
         case 'again': {
           const first = releaseOf(service, 1);
-          return first && blueGreen(service, first);
+          return first && deployPlan(service, first);
         }
         case 'rollback':
           return rollback(service);

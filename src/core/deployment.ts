@@ -1,6 +1,7 @@
 import type { ErrorRecord } from './errors.ts';
 import type { Moment, Outcome } from './event.ts';
 import type { HookRun } from './hook-run.ts';
+import type { DiffSummary } from './mirror/diff-report.ts';
 import type { Plan, PlannedStep } from './plan.ts';
 import type { Counters } from './traffic.ts';
 import type { Colour } from './colour.ts';
@@ -52,6 +53,8 @@ export interface Deployment {
   readonly warmth?: Warmth;
   /** In the order in which they ended. */
   readonly hooks: readonly HookRun[];
+  /** What its mirror has found. */
+  readonly mirrored: DiffSummary | null;
   readonly receipt: Receipt | null;
 }
 

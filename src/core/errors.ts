@@ -36,6 +36,7 @@ export const errorTable = {
   'warm-up-failed': { exit: 6, title: 'The new side did not get warm' },
   'verify-failed': { exit: 6, title: 'A check failed' },
   'hook-failed': { exit: 6, title: 'A hook failed' },
+  'diff-failed': { exit: 6, title: 'The new side answers otherwise than the live one' },
   'bake-failed': { exit: 6, title: 'The new side did badly after the switch' },
   'undo-failed': { exit: 7, title: 'Taking the deployment back did not succeed' },
   aborted: { exit: 6, title: 'The deployment was aborted' },

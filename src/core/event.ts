@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { Colour } from './colour-schema.ts';
 import { ErrorRecord } from './error-record.ts';
 import { HookRun } from './hook-run.ts';
+import { DiffSummary } from './mirror/diff-report.ts';
+import { RouteMirror } from './mirror/route-mirror.ts';
 import { Mode } from './mode.ts';
 import { Placement } from './placement.ts';
 import { Plan } from './plan.ts';
@@ -83,6 +85,10 @@ export const ServiceEvent = z.discriminatedUnion('type', [
     holdMs: z.number(),
     held: z.number(),
   }),
+  /** What is copied to the side that is not live from here on; null: nothing any more. The route that says so to the router is ordered after it. */
+  z.object({ type: z.literal('mirror-set'), deployment, mirror: RouteMirror.nullable() }),
+  /** What came of it. */
+  z.object({ type: z.literal('mirror-compared'), deployment, summary: DiffSummary }),
   z.object({ type: z.literal('traffic-measured'), deployment, moment: Moment, counters: Counters }),
   z.object({
     type: z.literal('traffic-drained'),

@@ -17,6 +17,17 @@ export const PlannedStep = z.discriminatedUnion('kind', [
   /** Asks its instances until their latency has settled, `atMostMs` long. */
   z.object({ kind: z.literal('warm'), colour: Colour, release, atMostMs: z.number() }),
   z.object({ kind: z.literal('verify'), colour: Colour, release, checks: z.int().min(0) }),
+  /** Copies of the live traffic are answered by `colour`, and its answers compared with those of `from`. `limit`: which share of them may differ. */
+  z.object({
+    kind: z.literal('mirror'),
+    from: Colour,
+    colour: Colour,
+    release,
+    share: z.number(),
+    forMs: z.number(),
+    leastRequests: z.int(),
+    limit: z.number(),
+  }),
   z.object({ kind: z.literal('switch'), from: Colour.nullable(), to: Colour, release }),
   /** `closeOverMs`: the time over which what is left then is ended; null: it goes on, as it did in plans that say nothing. */
   z.object({

@@ -103,6 +103,7 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
       ms: startedAt === null || endedAt === null ? null : endedAt - startedAt,
     })),
     ...(deployment.hooks.length > 0 && { hooks: [...deployment.hooks] }),
+    ...(deployment.mirrored === null ? {} : { mirror: deployment.mirrored }),
     timeline: timelineOf(looks),
     gaps,
   };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Colour } from './colour-schema.ts';
 import { Cut } from './cut-schema.ts';
 import { HookRun } from './hook-run.ts';
+import { DiffSummary } from './mirror/diff-report.ts';
 import { Timeline } from './timeline.ts';
 import { Warmth } from './warm-up.ts';
 
@@ -75,6 +76,8 @@ export const Receipt = z.object({
   ),
   /** The hooks that were run, in their order; absent: none was. */
   hooks: z.array(HookRun).optional(),
+  /** What copies of the live traffic showed before the switch; absent: nothing was mirrored. */
+  mirror: DiffSummary.optional(),
   /** How the traffic went meanwhile; null if the router was not looked at twice. */
   timeline: Timeline.nullable(),
   /** What could not be measured, and why; empty when all could. */

@@ -4,6 +4,7 @@ import type { Colour } from './colour.ts';
 import { ready } from './environment.ts';
 import { routeEntrance } from './entrance.ts';
 import { instancePolicyOf } from './instance-policy.ts';
+import { sameMirror } from './mirror/route-mirror.ts';
 import { sameLimits } from './limits.ts';
 import { sameMode } from './mode.ts';
 import { addressesOf } from './placement.ts';
@@ -58,6 +59,9 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
     sideHeader,
   } = release.spec.router;
   const entrance = routeEntrance(release.spec.router);
+  const { mirror } = service;
+  // Whoever is live, or was never healthy, gets no copies.
+  const mirrored = mirror !== null && mirror.to !== live && ready(service.environments[mirror.to]);
   return {
     service: service.name,
     epoch,
@@ -83,6 +87,7 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
     ...(sideHeader === undefined ? {} : { sideHeader }),
     ...(mode === undefined ? {} : { mode }),
     ...(errorPages === undefined ? {} : { errorPages: pagesOf(errorPages, release.base) }),
+    ...(mirrored ? { mirror } : {}),
   };
 }
 
@@ -177,6 +182,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
     sameSticky(found.sticky, expected.sticky) &&
     found.sideHeader === expected.sideHeader &&
     samePages(found.errorPages, expected.errorPages) &&
+    sameMirror(found.mirror, expected.mirror) &&
     sameTracing(found.tracing, expected.tracing) &&
     JSON.stringify(found.accessLog) === JSON.stringify(expected.accessLog) &&
     settings(found.tls) === settings(expected.tls) &&

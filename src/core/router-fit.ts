@@ -14,13 +14,15 @@ export interface RouterFit {
   readonly weights: boolean;
   readonly counters: boolean;
   readonly inFlight: boolean;
+  /** It can copy requests to the side that is not live. */
+  readonly mirror: boolean;
 }
 
 /** Of every router, and not its business. */
 const ofAll = ['driver', 'listen', 'layer'];
 
 /** Steps that only some routers can take. */
-const stepNeeds: Readonly<Record<string, 'weights'>> = { weigh: 'weights' };
+const stepNeeds: Readonly<Record<string, 'weights' | 'mirror'>> = { weigh: 'weights', mirror: 'mirror' };
 
 type Leaf = readonly [path: string, value: unknown];
 
@@ -73,8 +75,11 @@ export function expectRouterFits(service: Service, release: Release, plan: Plan,
       },
     );
   const missing = notCarried(router, fit.carries);
-  for (const { kind } of plan.steps)
-    if (stepNeeds[kind] === 'weights' && !fit.weights) missing.push(`strategy.kind=${plan.strategy}`);
+  for (const { kind } of plan.steps) {
+    const need = stepNeeds[kind];
+    if (need !== undefined && !fit[need])
+      missing.push(need === 'mirror' ? 'mirror' : `strategy.kind=${plan.strategy}`);
+  }
   if (missing.length === 0) return;
   const each = [...new Set(missing)];
   throw new CutoverError(

@@ -2,6 +2,7 @@ import { colours, other, type Colour } from './colour.ts';
 import { nextMove, underWay, type Deployment, type StepState } from './deployment.ts';
 import { emptyEnvironment, ready, reached, type Environment, type Role } from './environment.ts';
 import type { EventRecord, ServiceEvent } from './event.ts';
+import type { RouteMirror } from './mirror/route-mirror.ts';
 import type { Mode } from './mode.ts';
 import type { Release } from './release.ts';
 import { Spec } from './spec.ts';
@@ -31,6 +32,8 @@ export interface Service {
   readonly routed: Colour | null;
   /** Oldest first, without their pages but for the last one; empty: it has always been open. */
   readonly modes: readonly ModeSet[];
+  /** What is copied to the side that is not live; null: nothing. */
+  readonly mirror: RouteMirror | null;
   readonly deployments: readonly Deployment[];
   /** The hash of the newest receipt, which the next one names. */
   readonly lastReceipt: string | null;
@@ -53,6 +56,7 @@ export const newService = (name: string): Service => ({
   epoch: 0,
   routed: null,
   modes: [],
+  mirror: null,
   deployments: [],
   lastReceipt: null,
 });
@@ -176,6 +180,7 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         measured: {},
         drain: null,
         hooks: [],
+        mirrored: null,
         receipt: null,
       };
       return next({ deployments: [...service.deployments, started] });
@@ -310,6 +315,15 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       const to_ = { ...service.environments[to], wasLive: true, keptUntil: null };
       return { ...switched, live: to, environments: { ...service.environments, [to]: to_ } };
     }
+    case 'mirror-set': {
+      const { mirror } = event;
+      if (mirror !== null && service.live === mirror.to) refuse(`${mirror.to} is live`);
+      if (mirror !== null && !ready(service.environments[mirror.to]))
+        refuse(`${mirror.to} is ${service.environments[mirror.to].phase}, never healthy`);
+      return { ...active(event.deployment, () => ({})), mirror };
+    }
+    case 'mirror-compared':
+      return active(event.deployment, () => ({ mirrored: event.summary }));
     case 'traffic-measured':
       return deployment(event.deployment, ({ measured }) => ({
         measured: { ...measured, [event.moment]: event.counters },

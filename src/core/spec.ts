@@ -4,6 +4,7 @@ import { Check, type Health } from './spec/check.ts';
 import { Command } from './spec/command.ts';
 import { Hook } from './spec/hook.ts';
 import { Layer } from './spec/layer.ts';
+import { MirrorSpec } from './spec/mirror.ts';
 import { Name } from './spec/name.ts';
 import { RouterSpec } from './spec/router.ts';
 import { StrategySpec } from './spec/strategy.ts';
@@ -82,6 +83,9 @@ export const Spec = z
     warmUp: WarmUp.optional().describe(
       'Requests to the new side until its latency has settled, before the checks. Default: none. See docs/warm-up.md.',
     ),
+    mirror: MirrorSpec.optional().describe(
+      'Copies live traffic to the new side before it gets any, and compares the answers. Default: none. See docs/mirror.md.',
+    ),
     hooks: z
       .array(Hook)
       .max(100)
@@ -98,6 +102,14 @@ export const Spec = z
   .superRefine(warmUpRules)
   .superRefine(
     (spec, context) => {
+      if (spec.mirror !== undefined && spec.router.protocol === 'tcp') {
+        context.addIssue({
+          code: 'custom',
+          path: ['mirror'],
+          input: spec.mirror,
+          message: 'expected no mirror with protocol tcp: no request is read',
+        });
+      }
       const layers = Object.keys(spec.environments.layers);
       const { layer } = spec.router;
       if (layer !== undefined && !layers.includes(layer)) {

@@ -11,6 +11,7 @@ import { InstancePolicy } from './instance-policy.ts';
 import { combine } from './latency.ts';
 import { Histogram } from './latency-schema.ts';
 import { RouteLimits } from './limits.ts';
+import { RouteMirror } from './mirror/route-mirror.ts';
 import { Mode } from './mode.ts';
 import { RoutePages } from './page.ts';
 import { RouteTracing } from './tracing.ts';
@@ -88,6 +89,8 @@ export const Route = z.object({
   mode: Mode.optional(),
   /** What the router answers with where it has to, as absolute paths; absent: a line of text. */
   errorPages: RoutePages.optional(),
+  /** Which requests to the live side are copied to the other one, whose answers nobody gets; absent: none. */
+  mirror: RouteMirror.optional(),
 });
 export type Route = z.infer<typeof Route>;
 

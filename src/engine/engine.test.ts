@@ -43,6 +43,65 @@ describe('an engine', () => {
     });
   }
 
+  const mirrored = { ...spec, mirror: { for: '2s', leastRequests: 100 } } as const;
+
+  test('copies live traffic to a release before it goes live, and the receipt says what came of it', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    const first = await world.deployed(engine, 'good', mirrored);
+    expect(first.deployments[0]?.plan.steps.map(({ kind }) => kind)).not.toContain('mirror');
+    const service = await world.deployed(engine, 'good', mirrored);
+    const deployment = service.deployments.at(-1);
+    expect(deployment?.status).toBe('succeeded');
+    const kinds = deployment?.steps.map(({ planned }) => planned.kind) ?? [];
+    expect(kinds.slice(kinds.indexOf('verify'), kinds.indexOf('switch') + 1)).toEqual([
+      'verify',
+      'mirror',
+      'switch',
+    ]);
+    expect(deployment?.receipt?.mirror).toMatchObject({ from: 'blue', to: 'green', differing: 0 });
+    expect(deployment?.receipt?.mirror?.compared).toBeGreaterThanOrEqual(100);
+    expect((await world.router.read('shop'))?.mirror).toBeUndefined();
+    expect(service.mirror).toBeNull();
+  });
+
+  test('takes back a release that answers otherwise than live, before a user gets an answer of it', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    await world.deployed(engine, 'good', mirrored);
+    const service = await world.deployed(engine, 'answers-otherwise', mirrored);
+    const deployment = service.deployments.at(-1);
+    expect(deployment).toMatchObject({ status: 'undone', failure: { code: 'diff-failed' }, switches: [] });
+    expect(deployment?.failure?.message).toContain('status 200 → 500 in GET /');
+    expect(deployment?.receipt?.mirror?.causes).toHaveLength(1);
+    expect(service.live).toBe('blue');
+    expect((await world.router.read('shop'))?.mirror).toBeUndefined();
+  });
+
+  test('a release of which too little could be compared is not taken live', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    const quiet = { ...spec, mirror: { for: '2s', wait: '1s', leastRequests: 1_000_000 } } as const;
+    await world.deployed(engine, 'good', quiet);
+    const deployment = (await world.deployed(engine, 'good', quiet)).deployments.at(-1);
+    expect(deployment).toMatchObject({ status: 'undone', failure: { code: 'diff-failed' } });
+    expect(deployment?.failure?.message).toContain('expected at least 1000000 answers to compare, found');
+  });
+
+  test('a mirror that is under way goes along with a mode that is set, and ends with an abort', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    await world.deployed(engine, 'good', mirrored);
+    const { id } = await engine.deploy('shop', order('good', mirrored), 'test');
+    await world.clock.run(() => engine.service('shop').mirror !== null);
+    await engine.setMode('shop', { mode: 'read-only' }, { by: 'ann', reason: null });
+    expect((await world.router.read('shop'))?.mirror?.id).toBe(`deployment-${id}`);
+    await engine.abort('shop', 'ann');
+    await world.settled(engine, id);
+    expect(await world.router.read('shop')).toMatchObject({ live: 'blue', mode: { mode: 'read-only' } });
+    expect((await world.router.read('shop'))?.mirror).toBeUndefined();
+  });
+
   test('freezes when the first release does badly after its switch, since there is no side to go back to', async () => {
     const world = new World();
     const service = await world.deployed(await world.boot(), 'fails-bake');
@@ -296,7 +355,11 @@ function expectRefusal(error: unknown): void {
 async function schedule(seed: number): Promise<void> {
   const random = new Random(seed);
   const world = new World();
-  const fates: Fate[] = ['good', 'good', 'good', 'never-healthy', 'fails-verify', 'fails-bake'];
+  const fates: Fate[] = [
+    ...(['good', 'good', 'good', 'never-healthy', 'fails-verify', 'fails-bake'] as const),
+    'answers-otherwise',
+  ];
+  const mirroring = { ...spec, mirror: { for: '2s', leastRequests: 100 } } as const;
   let deaths = 0;
   let dead = false;
   /** How many more calls of the world until a person aborts. */
@@ -349,7 +412,7 @@ async function schedule(seed: number): Promise<void> {
     const fate = fates[Math.floor(random.next() * fates.length)] ?? 'good';
     const order_ =
       say < 0.7
-        ? engine.deploy('shop', order(fate), 'sim')
+        ? engine.deploy('shop', order(fate, random.next() < 0.5 ? mirroring : spec), 'sim')
         : say < 0.9
           ? engine.rollback('shop', 'sim')
           : engine.abort('shop', 'sim');
@@ -380,6 +443,7 @@ async function schedule(seed: number): Promise<void> {
     const live = service.environments[service.live];
     expect(ready(live)).toBe(true);
     expect(route?.[service.live].release).toBe(live.release);
+    expect(route?.mirror).toBeUndefined();
     const platform = createMemoryPlatform({ clock: world.clock, world: world.running });
     for (const colour of colours) {
       const instances = await platform.inspect({ service: 'shop', colour });

@@ -28,6 +28,7 @@ export function patientRouter(router: Router, clock: Clock, signal: AbortSignal,
     read: (service) => patiently(() => router.read(service)),
     counters: (service) => patiently(() => router.counters(service)),
     evict: (service, eviction) => patiently(() => router.evict(service, eviction)),
+    mirrored: (service, id) => patiently(() => router.mirrored(service, id)),
     remove: (service, epoch) => patiently(() => router.remove(service, epoch)),
   };
 }

@@ -1,4 +1,5 @@
 import type { RouterFit } from '../core/router-fit.ts';
+import type { DiffReport } from '../core/mirror/diff-report.ts';
 import type { Applied, Counters, Evicted, Eviction, Route } from '../core/traffic.ts';
 
 /** What a router can do beyond the contract; the planner asks instead of guessing. */
@@ -15,6 +16,8 @@ export interface RouterCapabilities extends RouterFit {
   readonly modes: boolean;
   /** It can end what is in flight on a side (`evict`). */
   readonly evict: boolean;
+  /** It can copy requests to the side that is not live, and compare the answers (`Route.mirror`). */
+  readonly mirror: boolean;
 }
 
 /**
@@ -36,6 +39,8 @@ export interface RouterCapabilities extends RouterFit {
  *   way its protocol has, and counts it as `cut`. It resolves when that has been ordered. It may be called again: what was told to end is not
  *   told again. Refused with `request-invalid` for a side that gets requests, and with `stale-epoch` under another epoch than the one in
  *   force. A route by which the side gets requests again ends it.
+ * - With `mirror`, if it can, a share of the requests to the live side is copied to the other one once they are answered, and `mirrored` tells what
+ *   was found under the mirror's id, also after it was taken out of the route. No user waits for it, and no request is held to begin or end it.
  * - `read` returns what is in force, not what was asked for; null if the service is not known.
  */
 export interface Router {
@@ -44,6 +49,8 @@ export interface Router {
   read(service: string): Promise<Route | null>;
   counters(service: string): Promise<Counters>;
   evict(service: string, eviction: Eviction): Promise<Evicted>;
+  /** What the mirror with this id has found so far; null if there was none, or its report is gone. */
+  mirrored(service: string, id: string): Promise<DiffReport | null>;
   /** Forgets the service and closes its listeners. `epoch` as for `apply`. Idempotent. */
   remove(service: string, epoch: number): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { drain } from './drain.ts';
 import { health } from './health.ts';
 import { hook } from './hook.ts';
 import { keep } from './keep.ts';
+import { mirror } from './mirror.ts';
 import { prepare } from './prepare.ts';
 import { retire } from './retire.ts';
 import { ship } from './ship.ts';
@@ -20,6 +21,7 @@ const steps: { readonly [K in StepKind]: Step<K> } = {
   health,
   warm,
   verify,
+  mirror,
   switch: switchTraffic,
   drain,
   bake,

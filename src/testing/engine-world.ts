@@ -27,7 +27,8 @@ export const spec: SpecInput = {
 };
 
 /** How a release does: it is its version. */
-export type Fate = 'good' | 'never-healthy' | 'never-warm' | 'fails-verify' | 'fails-bake';
+export type Fate =
+  'good' | 'never-healthy' | 'never-warm' | 'fails-verify' | 'answers-otherwise' | 'fails-bake';
 export const order = (fate: Fate, of: SpecInput = spec): DeployOrder => ({
   order: { spec: of, base: '/', source: { kind: 'directory', path: '/app' }, version: fate },
 });
@@ -54,6 +55,7 @@ function struck<T extends object>(target: T, name: string, strike: Strike): T {
 /** All that outlives an engine: the disk, what runs, the router. Engines come and go in it. */
 export class World {
   readonly clock = new VirtualClock();
+  #engine: Engine | null = null;
   readonly router: MemoryRouter;
   readonly #disk = newMemoryDisk();
   readonly running = new MemoryWorld();
@@ -63,7 +65,14 @@ export class World {
 
   /** @param without what its router cannot do */
   constructor(without: Partial<RouterCapabilities> = {}) {
-    this.router = new MemoryRouter({ now: this.clock.now, without });
+    this.router = new MemoryRouter({
+      now: this.clock.now,
+      without,
+      answersDiffer: (route) => {
+        const idle = route.mirror && route[route.mirror.to].release;
+        return this.#engine?.service('shop').releases[(idle ?? 0) - 1]?.version === 'answers-otherwise';
+      },
+    });
   }
 
   /** A new engine on what the one before left. `strike` may never return: the engine died there. */
@@ -110,6 +119,7 @@ export class World {
         },
       },
     });
+    this.#engine = engine;
     const warnings = await engine.resume();
     expect(warnings).toEqual([]);
     return engine;

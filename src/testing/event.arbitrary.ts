@@ -6,6 +6,7 @@ import { modeNames } from '../core/mode.ts';
 import type { Placement } from '../core/placement.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
 import { hookStages } from '../core/spec/hook.ts';
+import { MirrorSpec, routeMirrorOf } from '../core/spec/mirror.ts';
 import { emptySide, nothingTold, type Counters } from '../core/traffic.ts';
 
 /** A spec as a user writes it, the smallest there is. */
@@ -63,6 +64,16 @@ const planned: fc.Arbitrary<PlannedStep> = fc.oneof(
     timeoutMs: time,
     onFailure: fc.constantFrom('go-on' as const, 'roll-back' as const),
     undo: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant('mirror' as const),
+    from: colour,
+    colour,
+    release: number,
+    share: fc.constantFrom(0.01, 1),
+    forMs: time,
+    leastRequests: fc.nat(100),
+    limit: fc.constantFrom(0, 0.01),
   }),
   fc.record({ kind: fc.constant('drain' as const), colour, forMs: time, closeOverMs: fc.option(time) }),
 );
@@ -195,6 +206,21 @@ export const eventArbitraries: {
     deployment: number,
     moment: fc.constantFrom('start', 'switch', 'settled', 'end'),
     counters,
+  }),
+  'mirror-set': fc.record({
+    type: fc.constant('mirror-set'),
+    deployment: number,
+    mirror: fc.option(colour.map((to) => routeMirrorOf(MirrorSpec.parse({}), 'deployment-1', to))),
+  }),
+  'mirror-compared': fc.record({
+    type: fc.constant('mirror-compared'),
+    deployment: number,
+    summary: fc.record({ compared: fc.nat(1000), differing: fc.nat(1000) }).map((counts) => ({
+      ...{ id: 'deployment-1', from: 'blue' as const, to: 'green' as const, share: 0.05, tookMs: 1000 },
+      ...{ ...counts, noisy: 0, controls: 0, skipped: {} },
+      latency: { live: { p50Ms: 1, p99Ms: null }, idle: { p50Ms: 1, p99Ms: 2 } },
+      causes: [],
+    })),
   }),
   'traffic-drained': fc.record({
     type: fc.constant('traffic-drained'),

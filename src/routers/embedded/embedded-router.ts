@@ -32,6 +32,7 @@ export class EmbeddedRouter implements Router {
     weights: true,
     modes: true,
     evict: true,
+    mirror: false,
   };
   readonly socket: string;
 
@@ -74,6 +75,10 @@ export class EmbeddedRouter implements Router {
       { method: 'POST', path: `${pathOf(service)}/evict`, body: eviction, timeoutMs: applyMs },
       Evicted,
     );
+  }
+
+  mirrored(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   async remove(service: string, epoch: number): Promise<void> {

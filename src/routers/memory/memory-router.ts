@@ -11,6 +11,7 @@ import {
 } from '../../core/traffic.ts';
 import { other, type Colour } from '../../core/colour.ts';
 import { colourAt, cutOf, placeOfTurn } from '../../core/weights-line.ts';
+import type { DiffReport } from '../../core/mirror/diff-report.ts';
 import type { Router, RouterCapabilities } from '../../ports/router.ts';
 import {
   emptyTable,
@@ -21,6 +22,7 @@ import {
   withoutService,
   type ProxyTable,
 } from '../../proxy/table/table.ts';
+import { MemoryMirrors } from './memory-mirrors.ts';
 
 /** A call of the port, and whether it is about to take effect or just has. */
 export interface RouterMoment {
@@ -36,6 +38,8 @@ export interface MemoryRouterOptions {
   readonly firstPort?: number;
   /** What it cannot do, so that others see how they do without. */
   readonly without?: Partial<RouterCapabilities>;
+  /** Whether the side that is not live answers otherwise than the live one, for `mirrored`. */
+  readonly answersDiffer?: (route: Route) => boolean;
 }
 
 /**
@@ -49,6 +53,7 @@ export class MemoryRouter implements Router {
   private readonly sides = new Map<string, Pick<Counters, 'blue' | 'green'>>();
   private nextPort: number;
   private turn = 0;
+  private readonly mirrors: MemoryMirrors;
 
   constructor(private readonly options: MemoryRouterOptions = {}) {
     this.capabilities = {
@@ -59,9 +64,11 @@ export class MemoryRouter implements Router {
       weights: true,
       modes: true,
       evict: true,
+      mirror: true,
       ...options.without,
     };
     this.nextPort = options.firstPort ?? 20_000;
+    this.mirrors = new MemoryMirrors(options.now ?? Date.now, options.answersDiffer ?? (() => false));
   }
 
   apply(route: Route): Promise<Applied> {
@@ -110,6 +117,10 @@ export class MemoryRouter implements Router {
     const sides = this.sidesOf(service);
     const side = sides[route.live];
     this.sides.set(service, { ...sides, [route.live]: { ...side, inFlight: side.inFlight + count } });
+  }
+
+  mirrored(service: string, id: string): Promise<DiffReport | null> {
+    return this.call('mirrored', () => this.mirrors.look(routeOf(this.table, service), service, id));
   }
 
   remove(service: string, epoch: number): Promise<void> {
