@@ -70,7 +70,7 @@ function accepts(rules: JsonSchema, value: unknown): boolean {
 
 /** What only the loader knows. */
 const loaderAlone =
-  /differs from router\.listen|expected one of the layers|expected each \w+ once|not one of router\.hosts|with protocol tcp|expected header with by|with sameSite none|regular expression|of at most 1[hdm]|nothing keeps traffic from|variables with a webhook|or unsafe: true/;
+  /differs from router\.listen|expected one of the layers|expected each \w+ once|not one of router\.hosts|with protocol tcp|expected header with by|with sameSite none|regular expression|of at most 1[hdm]|nothing keeps traffic from|variables with a webhook|or unsafe: true|under one of router\.paths/;
 
 describe('the JSON Schema accepts what the loader accepts, and nothing else', () => {
   for (const [name, text, lines] of wrongSpecs) {

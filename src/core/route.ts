@@ -1,6 +1,6 @@
 import { routeAccessLog } from './access-log.ts';
 import type { Address } from './address.ts';
-import type { Colour } from './colour.ts';
+import { other, type Colour } from './colour.ts';
 import { ready } from './environment.ts';
 import { routeEntrance } from './entrance.ts';
 import { instancePolicyOf } from './instance-policy.ts';
@@ -13,6 +13,7 @@ import { modeInForce, releaseOf, type Service } from './service.ts';
 import { healthOf, routedLayer, type Spec } from './spec.ts';
 import { type ErrorPages, type RoutePages, samePages } from './page.ts';
 import { routeStickyOf, sameSticky } from './sticky.ts';
+import { routeTestersOf, sameTesters } from './testers.ts';
 import { sameTracing } from './tracing.ts';
 import type { Route, RoutedSide, RouteTls } from './traffic.ts';
 import { sameWeights, type Weights } from './weights.ts';
@@ -62,10 +63,16 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
   const { mirror } = service;
   // Whoever is live, or was never healthy, gets no copies.
   const mirrored = mirror !== null && mirror.to !== live && ready(service.environments[mirror.to]);
+  const testers = routeTestersOf(release.spec.router, service.name, tls !== undefined, (path) =>
+    absolute(release.base, path),
+  );
+  const second = service.environments[other(live)];
   return {
     service: service.name,
     epoch,
     live,
+    ...(testers === undefined ? {} : { testers }),
+    ...(second.wasLive && ready(second) ? { kept: true } : {}),
     ...(weights === undefined ? {} : { weights }),
     listen,
     preview: preview ?? null,
@@ -181,6 +188,8 @@ export function sameRoute(found: Route, expected: Route): boolean {
     found.previewHost === expected.previewHost &&
     sameSticky(found.sticky, expected.sticky) &&
     found.sideHeader === expected.sideHeader &&
+    sameTesters(found.testers, expected.testers) &&
+    (found.kept ?? false) === (expected.kept ?? false) &&
     samePages(found.errorPages, expected.errorPages) &&
     sameMirror(found.mirror, expected.mirror) &&
     sameTracing(found.tracing, expected.tracing) &&

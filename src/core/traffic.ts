@@ -16,6 +16,7 @@ import { Mode } from './mode.ts';
 import { RoutePages } from './page.ts';
 import { RouteTracing } from './tracing.ts';
 import { HeaderName, RouteSticky } from './sticky.ts';
+import { RouteTesters } from './testers.ts';
 import { Weights } from './weights.ts';
 import { RouteUpstream } from './upstream.ts';
 
@@ -62,6 +63,10 @@ export const Route = z.object({
   sticky: RouteSticky.optional(),
   /** A header by which a client chooses blue or green, of the sides that have weight; absent: none. */
   sideHeader: HeaderName.optional(),
+  /** How testers get past users, on `listen`; absent: not at all. */
+  testers: RouteTesters.optional(),
+  /** The side that is not live was live before, and is kept for the way back. */
+  kept: z.boolean().optional(),
   listen: Address,
   preview: Address.nullable(),
   previewHost: z.string().nullable(),
@@ -131,6 +136,8 @@ export const SideCounters = z.object({
   /** Answered requests with an unsafe method (not GET, HEAD, OPTIONS or TRACE; RFC 9110 §9.2.1). */
   writes: z.number(),
   upgrades: z.number(),
+  /** Of `requests`, those of testers. */
+  previews: z.number().default(0),
   /** How often an instance was ejected, once for each worker. */
   ejected: z.number().default(0),
   bytesIn: z.number(),
@@ -185,6 +192,7 @@ export const emptySide = (): SideCounters => ({
   retried: 0,
   writes: 0,
   upgrades: 0,
+  previews: 0,
   ejected: 0,
   bytesIn: 0,
   bytesOut: 0,
@@ -220,6 +228,7 @@ export function combineSides(a: SideCounters, b: SideCounters, sign: 1 | -1): Si
     retried: a.retried + sign * b.retried,
     writes: a.writes + sign * b.writes,
     upgrades: a.upgrades + sign * b.upgrades,
+    previews: a.previews + sign * b.previews,
     ejected: a.ejected + sign * b.ejected,
     bytesIn: a.bytesIn + sign * b.bytesIn,
     bytesOut: a.bytesOut + sign * b.bytesOut,

@@ -1,5 +1,6 @@
 import type { RouterFit } from '../core/router-fit.ts';
 import type { DiffReport } from '../core/mirror/diff-report.ts';
+import type { Pass, PassOrder } from '../core/testers.ts';
 import type { Applied, Counters, Evicted, Eviction, Route } from '../core/traffic.ts';
 
 /** What a router can do beyond the contract; the planner asks instead of guessing. */
@@ -51,6 +52,12 @@ export interface Router {
   evict(service: string, eviction: Eviction): Promise<Evicted>;
   /** What the mirror with this id has found so far; null if there was none, or its report is gone. */
   mirrored(service: string, id: string): Promise<DiffReport | null>;
+  /**
+   * Signs a token by which a tester's browser reaches what users do not. Absent: the router has none.
+   *
+   * @throws CutoverError `service-unknown`; `request-invalid` if the route in force has no `testers.cookie`
+   */
+  pass?(service: string, order: PassOrder): Promise<Pass>;
   /** Forgets the service and closes its listeners. `epoch` as for `apply`. Idempotent. */
   remove(service: string, epoch: number): Promise<void>;
 }

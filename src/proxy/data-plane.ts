@@ -22,6 +22,8 @@ export interface Provisions {
   readonly pages: Readonly<Record<string, Page>>;
   /** Of the cookies that keep clients where they were: the first makes them, all are taken. Secret. */
   readonly stickyKeys: readonly string[];
+  /** What headers have to say to open a preview, by the file that it was read from. Secret. */
+  readonly previewSecrets?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Over how long what may go on for ever is ended once the deadline of a drain has come. */

@@ -8,6 +8,7 @@ import { Limits } from '../limits.ts';
 import { ModeRules } from '../mode.ts';
 import { ErrorPages } from '../page.ts';
 import { HeaderName, Sticky, stickyRules } from '../sticky.ts';
+import { PreviewCookie, PreviewHeader, testerRules } from '../testers.ts';
 import { Otlp } from '../tracing.ts';
 import { Upstream } from '../upstream.ts';
 import { Name } from './name.ts';
@@ -29,6 +30,12 @@ export const RouterSpec = z
       })
       .optional()
       .describe('A host name on `listen` that always reaches the side that is not live.'),
+    previewHeader: PreviewHeader.optional().describe(
+      'A header with a secret, by which requests on `listen` reach the next release. Default: none. See docs/preview.md.',
+    ),
+    previewCookie: PreviewCookie.optional().describe(
+      'Links that give a tester’s browser a signed cookie, by which it reaches the next release on `listen`; {} is enough. Default: none.',
+    ),
     tls: Tls.optional().describe('TLS (1.2 and 1.3) on `listen` and `preview`. Default: plain HTTP.'),
     ...entranceFields,
     requestId: z
@@ -96,6 +103,7 @@ export const RouterSpec = z
     ),
   })
   .superRefine(stickyRules)
+  .superRefine(testerRules)
   .superRefine(
     ({ listen, preview, previewHost, hosts, paths, protocol, tls, errorPages, upstream }, context) => {
       if (protocol === 'tcp' && errorPages !== undefined) {

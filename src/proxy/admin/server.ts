@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { expositionType } from '../../core/exposition.ts';
 import { Mode } from '../../core/mode.ts';
+import { PassOrder } from '../../core/testers.ts';
 import { Eviction, Route } from '../../core/traffic.ts';
 import { Weights } from '../../core/weights.ts';
 import type { Keeper } from '../keeper/keeper.ts';
@@ -154,6 +155,14 @@ export async function serveAdmin(
         '/v1/services/:name/evict': {
           POST: (request: BunRequest<'/v1/services/:name/evict'>) =>
             answer(async () => keeper.evict(request.params.name, await bodyOf(request, Eviction))),
+        },
+        '/v1/services/:name/pass': {
+          POST: (request: BunRequest<'/v1/services/:name/pass'>) =>
+            answer(async () => {
+              const order = await bodyOf(request, PassOrder);
+              if (!keeper.route(request.params.name)) throw unknown(request.params.name);
+              return keeper.pass(request.params.name, order);
+            }),
         },
         '/v1/services/:name/mode': {
           POST: (request: BunRequest<'/v1/services/:name/mode'>) =>

@@ -32,3 +32,7 @@ export function prefersJson(head: string): boolean {
     }
   return json > page;
 }
+
+/** Whether a client names pages of HTML: a browser does, a program mostly not. */
+export const prefersPage = (head: string): boolean =>
+  /\naccept:[^\r\n]*\b(?:text\/html|application\/xhtml\+xml)\b/i.test(head);

@@ -84,6 +84,11 @@ export class Cuts {
   to(index: number): number {
     return this.ranges[2 * index + 1]!;
   }
+  /** Whether a range begins there. */
+  has(from: number): boolean {
+    for (let i = 0; i < this.count; i++) if (this.from(i) === from) return true;
+    return false;
+  }
   /** Adds a range wherever it belongs; one that is there already is not added twice. */
   insert(from: number, to: number): void {
     let at = this.count;

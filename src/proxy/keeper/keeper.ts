@@ -33,6 +33,9 @@ import { PageShelf } from './page-shelf.ts';
 import { rehearseChange } from './rehearsal.ts';
 import { RosterFile } from './roster.ts';
 import { Serial } from './serial.ts';
+import type { Pass, PassOrder } from '../../core/testers.ts';
+import { signToken } from '../preview/token.ts';
+import { PreviewSecrets } from './preview-secrets.ts';
 import { StickyKeys } from './sticky-keys.ts';
 import { reap } from './succession.ts';
 import { Takeover } from './takeover.ts';
@@ -59,6 +62,10 @@ export interface KeeperOptions {
   /** Where lines for people go. */
   readonly log: (line: string) => void;
 }
+
+/** Whether a route has cookies of our own. */
+const signsCookies = ({ sticky, testers }: Route): boolean =>
+  sticky?.by === 'cookie' || (testers?.cookie ?? null) !== null;
 
 const readyMs = 10_000;
 const pulseMs = 1000;
@@ -100,6 +107,7 @@ export class Keeper {
     readonly unlock: () => void,
     private readonly shelf: PageShelf,
     private readonly stickyKeys: StickyKeys,
+    private readonly previewSecrets: PreviewSecrets,
     private inForce: ProxyTable,
     private readonly warnings: string[],
   ) {
@@ -158,11 +166,13 @@ export class Keeper {
       shelf.fill(table.routes);
       const stickyKeys = new StickyKeys(directory, options.log);
       try {
-        if (table.routes.some(({ sticky }) => sticky?.by === 'cookie')) stickyKeys.need();
+        if (table.routes.some(signsCookies)) stickyKeys.need();
       } catch (error) {
         // Without a key each request goes by itself; without a keeper none would.
         options.log(errorRecord(error).message);
       }
+      const previewSecrets = new PreviewSecrets(options.log);
+      const problems = previewSecrets.fill(table.routes);
       const fleet: Fleet = new Fleet({
         command: options.workerCommand,
         size: options.workers,
@@ -174,7 +184,11 @@ export class Keeper {
         orphans,
         log: options.log,
         listeners: () => listeners.all(),
-        provisions: () => ({ pages: shelf.pages, stickyKeys: stickyKeys.keys }),
+        provisions: () => ({
+          pages: shelf.pages,
+          stickyKeys: stickyKeys.keys,
+          previewSecrets: previewSecrets.secrets,
+        }),
         inTurn: (task) => keeper.turns.run(() => task(keeper.tableOf(keeper.inForce), listeners.all())),
       });
       const keeper: Keeper = new Keeper(
@@ -186,8 +200,9 @@ export class Keeper {
         unlock,
         shelf,
         stickyKeys,
+        previewSecrets,
         table,
-        [...warnings],
+        [...warnings, ...problems],
       );
       await keeper.bindTable();
       for (const { service, tls } of table.routes)
@@ -223,6 +238,8 @@ export class Keeper {
     return this.change(async () => {
       const asked = withPortsOf(routeOf(this.inForce, route.service), route);
       if (!withRoute(this.inForce, asked)) {
+        // A secret may have changed in its file.
+        if (this.previewSecrets.read(asked, this.inForce.routes)) await this.fleet.provide();
         const counters = await this.counters(route.service);
         return { epoch: route.epoch, changed: false, holdMs: 0, held: 0, counters };
       }
@@ -232,8 +249,9 @@ export class Keeper {
         if (asked.tls?.acme) await this.steward.prepare(asked.service, asked.tls.acme);
         await examineAccessLog(asked);
         examineUpstream(asked);
-        const newKey = asked.sticky?.by === 'cookie' && this.stickyKeys.need();
-        if (this.shelf.read(asked, this.inForce.routes) || newKey) await this.fleet.provide();
+        const newKey = signsCookies(asked) && this.stickyKeys.need();
+        const newSecret = this.previewSecrets.read(asked, this.inForce.routes);
+        if (this.shelf.read(asked, this.inForce.routes) || newKey || newSecret) await this.fleet.provide();
         const next = withRoute(this.inForce, await this.opened(asked));
         if (!next) throw new Error('a route that differed is the same with its ports settled');
         const { holdMs, held, counters } = await this.put(next, route.service);
@@ -265,6 +283,27 @@ export class Keeper {
   /** Signs cookies with another key from now on; those by the one before are still taken, and renewed. */
   rotateStickyKey(): Promise<void> {
     return this.change(() => this.stickyKeys.rotate(() => this.fleet.provide()));
+  }
+
+  /**
+   * As `Router.pass`.
+   *
+   * @throws CutoverError `service-unknown`; `request-invalid` if testers of the service get no cookies
+   */
+  pass(service: string, { forS, release }: PassOrder): Promise<Pass> {
+    return this.change(() => {
+      const cookie = this.route(service)?.testers?.cookie ?? null;
+      const [key] = this.stickyKeys.keys;
+      if (cookie === null || key === undefined)
+        throw new CutoverError(
+          'request-invalid',
+          `service ${service}: expected router.previewCookie in what is in force, found none`,
+          { next: 'add router.previewCookie: {} to the spec and deploy' },
+        );
+      const expiresS = Math.floor(Date.now() / 1000) + forS;
+      const token = signToken(key, service, { expiresS, release });
+      return Promise.resolve({ token, expiresS, release, door: cookie.door, cookie: cookie.name });
+    });
   }
 
   /** As `Router.evict`. */

@@ -11,7 +11,11 @@ export const WorkerCounters = z.record(z.string(), Counters.omit({ bootId: true 
 export type WorkerCounters = z.infer<typeof WorkerCounters>;
 
 const Table = z.object({ version: z.int().min(0), routes: z.array(Route) });
-const Provisions = z.object({ pages: z.record(z.string(), Page), stickyKeys: z.array(StickyKey) });
+const Provisions = z.object({
+  pages: z.record(z.string(), Page),
+  stickyKeys: z.array(StickyKey),
+  previewSecrets: z.record(z.string(), z.string()).optional(),
+});
 const id = z.int().min(0);
 
 /** From the keeper to a worker. `id` comes back in the answer. */

@@ -66,7 +66,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
     (client) => new Http2Connection(client),
   );
   const recorders = new Recorders(options.onTrouble ?? ((line) => process.stderr.write(`proxy: ${line}\n`)));
-  const routing = new Routing(plane, recorders);
+  const routing = new Routing(plane, recorders, wallNow);
   const evictions = new Evictions(() => plane.tick());
   const points: ListeningPoint[] = [];
   const sockets: Pick<SocketListener, 'stop'>[] = [];
@@ -134,9 +134,12 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
       }
     },
     provide(provisions: Provisions): void {
-      const again = !Bun.deepEquals(plane.provisions.stickyKeys, provisions.stickyKeys);
+      const { stickyKeys, previewSecrets } = plane.provisions;
+      const again =
+        !Bun.deepEquals(stickyKeys, provisions.stickyKeys) ||
+        !Bun.deepEquals(previewSecrets, provisions.previewSecrets);
       plane.provisions = provisions;
-      if (!again || !routing.steersByCookie) return;
+      if (!again || !routing.usesSecrets) return;
       routing.install(routing.table);
       refer();
     },

@@ -7,8 +7,16 @@ import type { Gate } from './gate.ts';
 import { type Limits, widest } from './limits.ts';
 import type { Pages } from './pages.ts';
 import type { Side } from './side.ts';
+import type { TesterDoor, Testers } from './testers.ts';
 import type { Steering } from './steering.ts';
 import type { ServiceTally } from './tally.ts';
+
+/** What becomes of the requests of a tester who came among users. */
+export interface Admission {
+  readonly door: TesterDoor;
+  /** Whole lines for the head of each answer. */
+  readonly mark: Uint8Array;
+}
 
 /** One service as some of the requests at an address reach it. */
 export class Target {
@@ -24,6 +32,12 @@ export class Target {
     readonly strip: number,
     /** The line that tells them so; empty if there is nothing to tell. */
     readonly prefixLine: Uint8Array,
+    /** Its requests are of testers. */
+    readonly preview: boolean,
+    /** Who looks for testers among its requests; null: there are none. */
+    readonly testers: Testers | null = null,
+    /** What a tester was let in with, and how answers are marked; null: nothing and not at all. */
+    readonly admission: Admission | null = null,
   ) {}
 }
 

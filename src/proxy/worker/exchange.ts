@@ -19,6 +19,7 @@ import type { Pages } from './pages.ts';
 import type { Plane } from './plane.ts';
 import type { Side } from './side.ts';
 import type { Steering } from './steering.ts';
+import { cutCacheFields } from './testers.ts';
 import { Tunnel } from './tunnel.ts';
 import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
 
@@ -30,6 +31,15 @@ const readOnce: HeadLimits = { targetBytes: 0x3fffffff, headBytes: 0x3fffffff, f
 
 /** After that an instance is taken for one that refuses all. */
 const mostRefusals = 3;
+
+/** Both, one after the other. */
+function joined(a: Uint8Array | null, b: Uint8Array): Uint8Array {
+  if (a === null || a.length === 0) return b;
+  const bytes = new Uint8Array(a.length + b.length);
+  bytes.set(a);
+  bytes.set(b, a.length);
+  return bytes;
+}
 
 /** Whether the head of a 101 says that a WebSocket follows (RFC 6455 §4.2.2). */
 const isWebSocket = (bytes: Uint8Array, from: number, to: number): boolean =>
@@ -132,12 +142,17 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     if (entry.trust !== client.judgedBy) client.judge(entry.trust);
     if (client.believes !== null) client.believe(bytes, head);
     if (entry.redirect !== null && !isForChallenge(bytes, head)) return this.redirect(entry.redirect);
-    const target = entry.find(bytes, head);
+    let target = entry.find(bytes, head);
     if (typeof target === 'number') return client.refuse(target, 'no service is for this host and path');
-    const { gate, steering } = target;
-    const { limits } = target.side;
     client.tally = target.tally;
     if (client.pages !== target.side.pages) this.takePages(target.side.pages);
+    if (target.testers !== null) {
+      const admitted = target.testers.admit(client, bytes, head, target);
+      if (admitted === null) return;
+      target = admitted;
+    }
+    const { gate, steering } = target;
+    const { limits } = target.side;
     if (gate !== null && gate.stops(client, head, bytes, plane.tick())) return;
     this.requestDone = true;
     this.requestFraming = Framing.none;
@@ -185,6 +200,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     tally.inFlight++;
     tally.requests++;
     tally.bytesIn += end - client.from;
+    if (target.preview) tally.previews++;
     if (waited) tally.held++;
     client.from = end;
     this.attempt(true, true);
@@ -304,10 +320,11 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
         if (tracing.traceContext) this.account.traceId = trace.traceId(request);
       }
     }
-    const { strip, prefixLine } = this.target!;
+    const { strip, prefixLine, admission } = this.target!;
     // An empty target is written as the root; a query that is left alone gets one, too.
     if (strip > 0) head.targetFrom += strip;
-    let length = writeRequestHead(request, head, lines, host, scratch, prefixLine);
+    const more = admission === null ? prefixLine : joined(prefixLine, admission.door.conceal(request, head));
+    let length = writeRequestHead(request, head, lines, host, scratch, more);
     if (tracing !== null)
       length = this.trace!.write(scratch, length, tracing.requestId, tracing.traceContext);
     const body = this.requestTo - head.end;
@@ -629,7 +646,9 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     const pool = this.pool!;
     const { account } = this;
     const { start } = this.plane.responseHead;
-    const cookie = this.renewing === null ? null : this.renewal();
+    const renewed = this.renewing === null ? null : this.renewal();
+    const { admission } = this.target!;
+    const cookie = admission === null ? renewed : joined(renewed, admission.mark);
     if (account !== null) {
       account.upgraded = true;
       account.answered(101, this.plane.tick(), bytes, start, end);
@@ -638,6 +657,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     this.upstream = null;
     this.pool = null;
     this.account = null;
+    this.target = null;
     this.wanted = this.held = this.renewing = null;
     const kind = isWebSocket(bytes, start, end) ? 'websockets' : 'tunnels';
     const tunnel = new Tunnel(client, upstream, side!, pool, account, kind);
@@ -697,8 +717,16 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     this.headSent = true;
     let flowing: boolean;
     const lines = client.point.entry?.lines ?? null;
+    const { admission } = this.target!;
     const cookie = this.renewing === null ? null : this.renewal();
-    if (head.plain && this.keepAlive && !this.oldClient && lines === null && cookie === null)
+    if (
+      admission === null &&
+      head.plain &&
+      this.keepAlive &&
+      !this.oldClient &&
+      lines === null &&
+      cookie === null
+    )
       flowing = client.write(bytes, head.start, to, true);
     else {
       if (this.unchunk) head.cuts.insert(head.transferFrom, head.transferTo);
@@ -708,7 +736,9 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
           ? Persistence.keepAlive
           : Persistence.silent;
       const { scratch } = plane;
-      let length = writeResponseHead(bytes, head, persistence, scratch, lines, cookie);
+      if (admission !== null) cutCacheFields(bytes, head);
+      const more = admission === null ? cookie : joined(cookie, admission.mark);
+      let length = writeResponseHead(bytes, head, persistence, scratch, lines, more);
       if (to - end <= scratch.length - length) {
         scratch.set(bytes.subarray(end, to), length);
         length += to - end;

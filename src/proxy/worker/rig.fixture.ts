@@ -273,6 +273,8 @@ export class Rig implements AsyncDisposable {
     errorPages?: Route['errorPages'];
     sticky?: Route['sticky'];
     sideHeader?: Route['sideHeader'];
+    testers?: Route['testers'];
+    kept?: boolean;
     /** Of both sides. */
     upstream?: RouteUpstream;
     entrance?: Route['entrance'];
@@ -297,6 +299,8 @@ export class Rig implements AsyncDisposable {
       errorPages: sides.errorPages,
       sticky: sides.sticky,
       sideHeader: sides.sideHeader,
+      testers: sides.testers,
+      kept: sides.kept,
       entrance: sides.entrance,
     };
     this.plane.swap({ version: ++this.version, routes: [route] });

@@ -26,6 +26,7 @@ import { Side } from './side.ts';
 import { steeringOf } from './steering.ts';
 import { StickyTags } from './sticky-cookie.ts';
 import { ServiceTally } from './tally.ts';
+import { markOf, TesterDoor, Testers } from './testers.ts';
 
 const noLine = new Uint8Array(0);
 
@@ -75,6 +76,8 @@ export class Routing {
   constructor(
     private readonly plane: Plane,
     private readonly recorders: Recorders,
+    /** Milliseconds since 1970. */
+    private readonly wallNow: () => number = Date.now,
   ) {
     this.dialers = new Dialers(plane.now);
   }
@@ -99,6 +102,7 @@ export class Routing {
     const lists = new Map<string, Listed<Target>[]>();
     const sides: Side[] = [];
     for (const route of table.routes) {
+      const door = this.doorOf(route);
       const raw = route.protocol === 'tcp' && route.tls === undefined;
       const limits = limitsOf(this.plane.limits, route.limits);
       this.plane.fit(limits);
@@ -143,7 +147,16 @@ export class Routing {
             const line = cut === '' ? noLine : ascii(`X-Forwarded-Prefix: ${cut}\r\n`);
             targets.set(
               key,
-              (target = new Target(tally, side[colour], steering, preview ? null : gate, cut.length, line)),
+              (target = new Target(
+                tally,
+                side[colour],
+                steering,
+                preview ? null : gate,
+                cut.length,
+                line,
+                preview,
+                door === null || preview ? null : testersOf(door, route, side, tally, tags, cut.length, line),
+              )),
             );
           }
           listed.push({ host, prefix, value: target });
@@ -253,6 +266,14 @@ export class Routing {
     }
   }
 
+  /** Null if testers have addresses of their own only. */
+  private doorOf({ service, testers }: Route): TesterDoor | null {
+    if (testers === undefined) return null;
+    const { stickyKeys, previewSecrets = {} } = this.plane.provisions;
+    const secret = testers.header === null ? undefined : previewSecrets[testers.header.secretFile];
+    return new TesterDoor(service, testers, secret, stickyKeys, this.wallNow);
+  }
+
   /** Null if the route names none. One that could not be read is left out. */
   private pagesOf({ errorPages }: Route): Pages | null {
     if (errorPages === undefined) return null;
@@ -287,9 +308,9 @@ export class Routing {
     return sum;
   }
 
-  /** Whether the keys of cookies are of any use now. */
-  get steersByCookie(): boolean {
-    return this.table.routes.some(({ sticky }) => sticky?.by === 'cookie');
+  /** Whether keys and secrets are of any use now. */
+  get usesSecrets(): boolean {
+    return this.table.routes.some(({ sticky, testers }) => sticky?.by === 'cookie' || testers !== undefined);
   }
 
   entryOf(address: string): Entry | undefined {
@@ -322,4 +343,28 @@ export class Routing {
     // An instance may be back, or its last request may have gone another way.
     for (const queue of this.queues.values()) queue.freed();
   }
+}
+
+/** Who looks for testers among the requests that go one way: each side is a target for them, past whatever holds users. */
+function testersOf(
+  door: TesterDoor,
+  route: Route,
+  sides: Readonly<Record<Colour, Side>>,
+  tally: ServiceTally,
+  tags: StickyTags,
+  strip: number,
+  line: Uint8Array,
+): Testers {
+  const { sticky } = route;
+  // A cookie of their own: what keeps users where they were is not to move with a look at the other side.
+  const apart = sticky?.cookie && {
+    ...sticky,
+    cookie: { ...sticky.cookie, name: `${sticky.cookie.name}-preview` },
+  };
+  const view = (colour: Colour): Target => {
+    const steering = steeringOf({ ...route, sticky: apart ?? sticky }, sides, colour, tags);
+    const admission = { door, mark: markOf(colour, route[colour].release) };
+    return new Target(tally, sides[colour], steering, null, strip, line, true, null, admission);
+  };
+  return new Testers(door, route, { blue: view('blue'), green: view('green') });
 }

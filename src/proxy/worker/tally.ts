@@ -10,6 +10,7 @@ export class SideTally {
   retried = 0;
   writes = 0;
   upgrades = 0;
+  previews = 0;
   ejected = 0;
   bytesIn = 0;
   bytesOut = 0;
@@ -40,6 +41,7 @@ export class SideTally {
       retried,
       writes,
       upgrades,
+      previews,
       ejected,
       bytesIn,
       bytesOut,
@@ -62,6 +64,7 @@ export class SideTally {
       retried,
       writes,
       upgrades,
+      previews,
       ejected,
       bytesIn,
       bytesOut,

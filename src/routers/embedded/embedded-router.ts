@@ -3,6 +3,7 @@ import { socketPath } from '../../config/home.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { Applied, Counters, Evicted, type Eviction, Route } from '../../core/traffic.ts';
 import type { Mode } from '../../core/mode.ts';
+import { Pass, type PassOrder } from '../../core/testers.ts';
 import type { Weights } from '../../core/weights.ts';
 import type { Router, RouterCapabilities } from '../../ports/router.ts';
 import type { Colour } from '../../core/colour.ts';
@@ -79,6 +80,14 @@ export class EmbeddedRouter implements Router {
 
   mirrored(): Promise<null> {
     return Promise.resolve(null);
+  }
+
+  pass(service: string, order: PassOrder): Promise<Pass> {
+    return askProxy(
+      this.socket,
+      { method: 'POST', path: `${pathOf(service)}/pass`, body: order, timeoutMs: readMs },
+      Pass,
+    );
   }
 
   async remove(service: string, epoch: number): Promise<void> {

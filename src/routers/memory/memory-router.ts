@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { CutoverError } from '../../core/errors.ts';
 import {
   emptySide,
@@ -9,6 +9,9 @@ import {
   type Counters,
   type Route,
 } from '../../core/traffic.ts';
+import { stickyKeyBytes } from '../../core/sticky-key.ts';
+import type { Pass, PassOrder } from '../../core/testers.ts';
+import { signToken } from '../../proxy/preview/token.ts';
 import { other, type Colour } from '../../core/colour.ts';
 import { colourAt, cutOf, placeOfTurn } from '../../core/weights-line.ts';
 import type { DiffReport } from '../../core/mirror/diff-report.ts';
@@ -50,6 +53,7 @@ export class MemoryRouter implements Router {
   readonly capabilities: RouterCapabilities;
   private table: ProxyTable = emptyTable;
   private readonly bootId: string = randomUUID();
+  private readonly key = randomBytes(stickyKeyBytes).toString('hex');
   private readonly sides = new Map<string, Pick<Counters, 'blue' | 'green'>>();
   private nextPort: number;
   private turn = 0;
@@ -121,6 +125,20 @@ export class MemoryRouter implements Router {
 
   mirrored(service: string, id: string): Promise<DiffReport | null> {
     return this.call('mirrored', () => this.mirrors.look(routeOf(this.table, service), service, id));
+  }
+
+  pass(service: string, { forS, release }: PassOrder): Promise<Pass> {
+    return this.call('pass', () => {
+      const cookie = routeOf(this.table, service)?.testers?.cookie;
+      if (!cookie)
+        throw new CutoverError(
+          'request-invalid',
+          `service ${service}: expected router.previewCookie, found none`,
+        );
+      const expiresS = Math.floor((this.options.now?.() ?? Date.now()) / 1000) + forS;
+      const token = signToken(this.key, service, { expiresS, release });
+      return { token, expiresS, release, door: cookie.door, cookie: cookie.name };
+    });
   }
 
   remove(service: string, epoch: number): Promise<void> {
