@@ -28,6 +28,8 @@ export function zodProblems(issues: readonly Issue[], input: unknown, schema: Js
       const known = knownKeys(schema, path);
       return issue.keys.map((key) => ({ path: [...path, key], atKey: true, text: unknownKey(key, known) }));
     }
+    const within = branchOf(issue);
+    if (within !== null) return zodProblems(within, input, schema);
     if (issue.code === 'invalid_key') {
       const key = String(path.at(-1));
       return [
@@ -46,6 +48,15 @@ export function zodProblems(issues: readonly Issue[], input: unknown, schema: Js
       },
     ];
   });
+}
+
+/** The problems of the one alternative of a union whose form was meant: the others do not take a value of that form at all. */
+function branchOf(issue: Issue): Issue[] | null {
+  if (issue.code !== 'invalid_union' || issue.message.startsWith('expected ')) return null;
+  const meant = issue.errors.filter((errors) => errors.every(({ path }) => path.length > 0));
+  const [only] = meant;
+  if (meant.length !== 1 || only === undefined) return null;
+  return only.map((each) => ({ ...each, path: [...issue.path, ...each.path] }));
 }
 
 function unknownKey(key: string, known: readonly string[]): string {

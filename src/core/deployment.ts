@@ -1,3 +1,4 @@
+import type { AnalysisState } from './analysis/state.ts';
 import type { ErrorRecord } from './errors.ts';
 import type { Moment, Outcome } from './event.ts';
 import type { HookRun } from './hook-run.ts';
@@ -20,6 +21,8 @@ export interface StepState {
   readonly attempts: number;
   readonly says: string | null;
   readonly error: ErrorRecord | null;
+  /** Of a step that watches a side: what was known at last. */
+  readonly analysis?: AnalysisState;
 }
 
 export interface Switched {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AnalysisState } from './analysis/state.ts';
 import { Colour } from './colour-schema.ts';
 import { ErrorRecord } from './error-record.ts';
 import { HookRun } from './hook-run.ts';
@@ -46,6 +47,8 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('step-failed'), deployment, step, error: ErrorRecord }),
   /** A hook was run to its end, well or badly. */
   z.object({ type: z.literal('hook-ended'), deployment, ...HookRun.shape }),
+  /** What is known of a side that is watched; recorded when a judgement changes, and now and then, so that no sample is forgotten. */
+  z.object({ type: z.literal('analysis-looked'), deployment, step, state: AnalysisState }),
   z.object({ type: z.literal('abort-requested'), deployment, by }),
   /** From here on the deployment is taken back, newest step first. */
   z.object({ type: z.literal('turned-back'), deployment, error: ErrorRecord }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HookStage, OnFailure } from './spec/hook.ts';
+import { PlannedAnalysis } from './analysis/plan.ts';
 import { Colour } from './colour-schema.ts';
 
 const release = z.int().min(1);
@@ -37,7 +38,14 @@ export const PlannedStep = z.discriminatedUnion('kind', [
     closeOverMs: z.number().nullable().default(null),
   }),
   /** `back`: the side that a failure goes back to, if there is one. */
-  z.object({ kind: z.literal('bake'), colour: Colour, release, back: Colour.nullable(), forMs: z.number() }),
+  z.object({
+    kind: z.literal('bake'),
+    colour: Colour,
+    release,
+    back: Colour.nullable(),
+    forMs: z.number(),
+    analysis: PlannedAnalysis.optional(),
+  }),
   z.object({ kind: z.literal('keep'), colour: Colour, release, forMs: z.number() }),
   z.object({ kind: z.literal('retire'), colour: Colour, release }),
   /**

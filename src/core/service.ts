@@ -217,6 +217,8 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       const run = { name, when, stage, ok, detail, tries, ms, output };
       return active(event.deployment, ({ hooks }) => ({ hooks: [...hooks, run] }));
     }
+    case 'analysis-looked':
+      return step(event.deployment, event.step, ['running'], () => ({ analysis: event.state }));
     case 'abort-requested':
       return active(event.deployment, ({ abortedBy }) => ({ abortedBy: abortedBy ?? event.by }));
     case 'turned-back':

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Duration } from './duration.ts';
+import { AnalysisSpec } from './spec/analysis.ts';
 import { Check, type Health } from './spec/check.ts';
 import { Command } from './spec/command.ts';
 import { Hook } from './spec/hook.ts';
@@ -74,6 +75,9 @@ export const Spec = z
         green: Overrides.default({ variables: {} }).describe('What only green has.'),
       })
       .describe('The two environments. Layers are written once: blue and green are as alike as can be.'),
+    analysis: AnalysisSpec.optional().describe(
+      'What is looked at while a release takes traffic (canary and bake), and what sends it back. `true`: all defaults. Default: only that its instances are healthy. See docs/analysis.md.',
+    ),
     strategy: StrategySpec.default(StrategySpec.parse({})).describe('How a release is taken live.'),
     checks: z
       .array(Check)

@@ -17,6 +17,7 @@ import type { Verdict } from '../core/verdict.ts';
 import type { Checker } from '../ports/check.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CommandRunner } from '../ports/command.ts';
+import type { Gauge } from '../ports/gauge.ts';
 import type { Platform } from '../ports/platform.ts';
 import type { Router } from '../ports/router.ts';
 import type { Lease, Store } from '../ports/store.ts';
@@ -26,6 +27,7 @@ import { expectSameRouter, fittingPlan } from './fitting-plan.ts';
 import { Journal, LogUnwritable } from './journal.ts';
 import { untilChange } from './until-change.ts';
 import { Onlooker } from './onlooker.ts';
+import { Readings } from './readings.ts';
 import { patientRouter } from './patient-router.ts';
 import { RouteOrders, type ModeChange, type ModeSetter } from './route-orders.ts';
 import { deploymentOf, measured, Stopping, walk } from './walk.ts';
@@ -37,6 +39,7 @@ export interface EngineParts {
   readonly checker: Checker;
   readonly commands: CommandRunner;
   readonly webhooks: WebhookSender;
+  readonly gauge: Gauge;
   readonly platform: (driver: Spec['platform']['driver']) => Platform;
   /** `base`: what relative paths in its settings begin at. */
   readonly router: (settings: Spec['router'], base: string) => Router;
@@ -74,6 +77,7 @@ interface Running {
 interface Entry {
   readonly journal: Journal;
   readonly orders: RouteOrders;
+  readonly readings: Readings;
   running: Running | null;
   retirement: AbortController | null;
   /** Why nothing moves, while the log cannot be written. */
@@ -300,7 +304,12 @@ export class Engine {
       () => patientRouter(this.#router(journal.service), clock, this.#stop.signal),
       readPage,
     );
-    const entry: Entry = { journal, orders, running: null, retirement: null, halted: null };
+    const readings = new Readings(
+      name,
+      () => this.#router(journal.service),
+      () => clock.now(),
+    );
+    const entry: Entry = { journal, orders, readings, running: null, retirement: null, halted: null };
     this.#entries.set(name, entry);
     return entry;
   }
@@ -372,7 +381,7 @@ export class Engine {
 
   /** Walks until the end; where the log cannot be written for the moment, waits and goes on. */
   async #walk(entry: Entry, id: number, signal: AbortSignal): Promise<void> {
-    const onlooker = new Onlooker(entry.journal.name, this.#router(entry.journal.service), this.parts.clock);
+    const onlooker = new Onlooker(entry.readings, this.parts.clock);
     void onlooker.begin();
     try {
       await this.#walkOn(entry, id, signal, () => onlooker.looks);
@@ -411,7 +420,7 @@ export class Engine {
 
   #context(entry: Entry, deployment: Deployment, signal: AbortSignal): StepContext {
     const { journal } = entry;
-    const { checker, clock, commands, webhooks } = this.parts;
+    const { checker, clock, commands, webhooks, gauge } = this.parts;
     // What is taken back is no longer cut short by the abort that began it, only by the end of the controller.
     const heeded =
       deployment.status === 'turning-back' ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
@@ -425,6 +434,8 @@ export class Engine {
       checker,
       commands,
       webhooks,
+      gauge,
+      counters: (maxAgeMs) => entry.readings.read(maxAgeMs),
       clock,
       signal: heeded,
       record: async (...events) => {

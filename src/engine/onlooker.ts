@@ -1,7 +1,7 @@
 import { CutoverError } from '../core/errors.ts';
 import { noLooks, withLook, withMiss, type Looks } from '../core/timeline.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Router } from '../ports/router.ts';
+import type { Readings } from './readings.ts';
 
 /**
  * Looks at the router's counters while a deployment goes on, for its timeline. It only looks: what it cannot see is missing in the
@@ -12,8 +12,7 @@ export class Onlooker {
   readonly #over = new AbortController();
 
   constructor(
-    private readonly service: string,
-    private readonly router: Router,
+    private readonly readings: Readings,
     private readonly clock: Clock,
   ) {}
 
@@ -23,7 +22,7 @@ export class Onlooker {
 
   /** Looks on until `end` is called. Never rejects. */
   async begin(): Promise<void> {
-    if (!this.router.capabilities.counters) return;
+    if (!this.readings.possible) return;
     const { signal } = this.#over;
     while (!signal.aborted) {
       await this.#look();
@@ -42,7 +41,7 @@ export class Onlooker {
 
   async #look(): Promise<void> {
     try {
-      this.#looks = withLook(this.#looks, await this.router.counters(this.service));
+      this.#looks = withLook(this.#looks, await this.readings.read(this.#looks.everyMs / 2));
     } catch (error) {
       // A router that does not know the service yet has nothing to show.
       if (error instanceof CutoverError && error.code === 'service-unknown') return;

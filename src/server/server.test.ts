@@ -14,6 +14,7 @@ import { MemoryRouter } from '../routers/memory/memory-router.ts';
 import { memoryStore } from '../stores/memory/store.ts';
 import { parseExposition } from '../testing/exposition-parser.ts';
 import { MemoryCommands } from '../testing/memory-commands.ts';
+import { MemoryGauge } from '../testing/memory-gauge.ts';
 import { MemoryWebhooks } from '../testing/memory-webhooks.ts';
 import type {
   CountersView,
@@ -59,6 +60,7 @@ beforeEach(async () => {
     },
     commands: new MemoryCommands(),
     webhooks: new MemoryWebhooks(),
+    gauge: new MemoryGauge(),
     platform: () => platform,
     router: () => router,
     lease: () => lease,

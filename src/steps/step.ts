@@ -4,8 +4,10 @@ import type { PlannedStep, StepKind } from '../core/plan.ts';
 import type { Release } from '../core/release.ts';
 import type { Service } from '../core/service.ts';
 import type { Checker } from '../ports/check.ts';
+import type { Counters } from '../core/traffic.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CommandRunner } from '../ports/command.ts';
+import type { Gauge } from '../ports/gauge.ts';
 import type { EnvironmentRef, Platform } from '../ports/platform.ts';
 import type { Router } from '../ports/router.ts';
 import type { WebhookSender } from '../ports/webhook.ts';
@@ -23,6 +25,9 @@ export interface StepContext {
   readonly checker: Checker;
   readonly commands: CommandRunner;
   readonly webhooks: WebhookSender;
+  readonly gauge: Gauge;
+  /** The router's counters, at most so old: shared with all who look at them. Rejects as `Router.counters`. */
+  readonly counters: (maxAgeMs: number) => Promise<Counters>;
   readonly clock: Clock;
   /** Aborted when the deployment is aborted or the controller stops; a step that waits must heed it. */
   readonly signal: AbortSignal;

@@ -4,6 +4,7 @@ import { CutoverError, type ErrorCode } from '../core/errors.ts';
 import { healthOf } from '../core/spec.ts';
 import type { InstanceStatus } from '../ports/platform.ts';
 import { crashed, instanceName, logTail, probing } from './probe.ts';
+import type { AnalysisWatch } from './analysis-watch.ts';
 import type { StepContext } from './step.ts';
 
 /** An instance that ended is seen after so long at most, also where nothing is probed. */
@@ -21,6 +22,10 @@ export interface Watch {
   readonly code: ErrorCode;
   /** What to do then. */
   readonly next: string;
+  /** What else is looked at. */
+  readonly analysis?: AnalysisWatch | null;
+  /** Whether a person has said that it is over, whatever is still waited for. Default: nobody has. */
+  readonly waived?: () => boolean;
   /** What those who watch are told. Default: how long there is to go. */
   readonly progress?: (leftMs: number) => string;
 }
@@ -40,7 +45,7 @@ export async function watchSide(context: StepContext, watch: Watch): Promise<num
   const begun = clock.monotonic();
   const took = (): number => clock.monotonic() - begun;
   const leftMs = watch.leftMs ?? (() => forMs - took());
-  const { progress = (left) => `${formatDuration(left)} to go` } = watch;
+  const { progress = (left) => `${formatDuration(left)} to go`, analysis, waived = () => false } = watch;
   const restartsBefore = restartsOf(await platform.inspect(context.environment(colour)));
 
   const fail = async (found: string): Promise<never> => {
@@ -61,8 +66,13 @@ export async function watchSide(context: StepContext, watch: Watch): Promise<num
       return fail(
         `that ${instanceName(crashed(instances) ?? { layer: 'an instance', index: 0 })} ended and was restarted`,
       );
-    if (left <= 0) return took();
-    let interval = Math.min(left, longestLookMs);
+    const outcome = (await analysis?.look(left)) ?? { act: 'go-on' };
+    if (outcome.act === 'roll-back')
+      return fail(
+        `that ${outcome.measure.name} ${outcome.measure.judgement === 'bad' ? 'is bad' : `was not known${outcome.waitedMs > 0 ? ` ${formatDuration(outcome.waitedMs)} later` : ''}`} (${outcome.measure.says})`,
+      );
+    if (left <= 0 && (outcome.act === 'go-on' || waived())) return took();
+    let interval = Math.min(left > 0 ? left : Infinity, longestLookMs, analysis?.dueMs ?? Infinity);
     for (const instance of placement.instances) {
       const settings = healthOf(release.spec, instance.layer);
       // Of what listens nowhere there is no more to know than that it runs, which was looked at above.
@@ -73,7 +83,7 @@ export async function watchSide(context: StepContext, watch: Watch): Promise<num
       bad.set(name, result.ok ? 0 : (bad.get(name) ?? 0) + 1);
       if ((bad.get(name) ?? 0) >= settings.unhealthy) return fail(`${name} unhealthy (${result.detail})`);
     }
-    context.report(progress(Math.max(0, left)));
+    context.report([progress(Math.max(0, left)), ...(analysis ? [analysis.words] : [])].join('; '));
     await context.untilChange(interval);
   }
 }

@@ -10,6 +10,7 @@ import type { Lease } from '../ports/store.ts';
 import { MemoryRouter } from '../routers/memory/memory-router.ts';
 import { memoryStore, newMemoryDisk } from '../stores/memory/store.ts';
 import { MemoryCommands } from './memory-commands.ts';
+import { MemoryGauge } from './memory-gauge.ts';
 import { MemoryWebhooks } from './memory-webhooks.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -61,6 +62,7 @@ export class World {
   readonly running = new MemoryWorld();
   readonly commands = new MemoryCommands();
   readonly webhooks = new MemoryWebhooks();
+  readonly gauge = new MemoryGauge();
   #boots = 0;
 
   /** @param without what its router cannot do */
@@ -95,6 +97,7 @@ export class World {
       clock: this.clock,
       commands: struck(this.commands, 'commands', strike),
       webhooks: struck(this.webhooks, 'webhooks', strike),
+      gauge: struck(this.gauge, 'gauge', strike),
       platform: () => platform,
       router: () => router,
       lease: () => mine,

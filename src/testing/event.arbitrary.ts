@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import { noEvidence } from '../core/analysis/evidence.ts';
+import type { MeasureState } from '../core/analysis/state.ts';
 import { colours } from '../core/colour.ts';
 import { errorTable, type ErrorCode } from '../core/errors.ts';
 import type { ServiceEvent } from '../core/event.ts';
@@ -39,6 +41,29 @@ const counters: fc.Arbitrary<Counters> = fc
     refused: {},
     told: nothingTold,
     queued: 0,
+  }));
+
+const measureState: fc.Arbitrary<MeasureState> = fc
+  .record({
+    judgement: fc.constantFrom('waiting' as const, 'good' as const, 'bad' as const, 'none' as const),
+    says: text,
+    samples: fc.nat(1000),
+  })
+  .map((judged) => ({
+    ...judged,
+    name: 'failures',
+    value: 0.5,
+    other: null,
+    unit: 'share',
+    limit: { of: 1, bad: 0, latency: [[3, 1]], breaches: 0, judged: false },
+    test: {
+      evidence: noEvidence(),
+      pending: { fresh: { of: 0, bad: 0 }, against: { of: 0, bad: 0 }, above: null },
+      ranks: 0,
+      nextRank: 0,
+      proven: false,
+    },
+    awaySince: null,
   }));
 
 const planned: fc.Arbitrary<PlannedStep> = fc.oneof(
@@ -119,6 +144,19 @@ export const eventArbitraries: {
     tries: number,
     ms: time,
     output: fc.array(text, { maxLength: 2 }),
+  }),
+  'analysis-looked': fc.record({
+    type: fc.constant('analysis-looked'),
+    deployment: number,
+    step,
+    state: fc.record({
+      since: time,
+      looks: fc.nat(1000),
+      seen: fc.option(counters),
+      fresh: fc.constant(emptySide()),
+      against: fc.constant(emptySide()),
+      measures: fc.array(measureState, { maxLength: 2 }),
+    }),
   }),
   'abort-requested': fc.record({ type: fc.constant('abort-requested'), deployment: number, by: text }),
   'turned-back': fc.record({ type: fc.constant('turned-back'), deployment: number, error }),

@@ -19,6 +19,7 @@ import type { StopRequest } from '../../server/api.ts';
 import { controllerMetrics } from '../../server/metrics.ts';
 import { serve } from '../../server/server.ts';
 import { openSqliteStore } from '../../stores/sqlite/store.ts';
+import { createGauge } from '../../gauges/index.ts';
 import { createWebhookSender } from '../../webhooks/sender.ts';
 import { version } from '../version.ts';
 import { withFailPoint } from './fail-point.ts';
@@ -104,6 +105,7 @@ async function control(
     checker: createChecker({ clock }),
     commands: createCommandRunner({ clock }),
     webhooks: createWebhookSender({ clock, allow: webhookAllow }),
+    gauge: createGauge(),
     platform: () => platform,
     router: () => router,
     lease: () => tenure.lease,

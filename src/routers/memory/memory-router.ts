@@ -13,6 +13,7 @@ import { stickyKeyBytes } from '../../core/sticky-key.ts';
 import type { Pass, PassOrder } from '../../core/testers.ts';
 import { signToken } from '../../proxy/preview/token.ts';
 import { other, type Colour } from '../../core/colour.ts';
+import { bucketOf, combine } from '../../core/latency.ts';
 import { colourAt, cutOf, placeOfTurn } from '../../core/weights-line.ts';
 import type { DiffReport } from '../../core/mirror/diff-report.ts';
 import type { Router, RouterCapabilities } from '../../ports/router.ts';
@@ -31,6 +32,12 @@ import { MemoryMirrors } from './memory-mirrors.ts';
 export interface RouterMoment {
   readonly call: keyof Omit<Router, 'capabilities'>;
   readonly when: 'before' | 'after';
+}
+
+/** How a side answers a request: `failed` is a response of class 5xx. */
+export interface MemoryAnswer {
+  readonly failed?: boolean;
+  readonly latencyMs?: number;
 }
 
 export interface MemoryRouterOptions {
@@ -155,8 +162,11 @@ export class MemoryRouter implements Router {
     return route[side].instances.length > 0 ? side : null;
   }
 
-  /** One request (a read) to the service: which side answers it, counted; null if nothing is routed or its mode lets none through. */
-  request(service: string): Colour | null {
+  /**
+   * One request (a read) to the service: which side answers it, counted; null if nothing is routed or its mode lets none through.
+   * `answer`: how a side does. Default: well, and in no time.
+   */
+  request(service: string, answer: (side: Colour) => MemoryAnswer = () => ({})): Colour | null {
     const route = routeOf(this.table, service);
     if (!route) return null;
     if (route.mode?.mode === 'held' || route.mode?.mode === 'closed') return null;
@@ -164,10 +174,14 @@ export class MemoryRouter implements Router {
     const { weights } = route;
     const to = weights ? colourAt(placeOfTurn(++this.turn), cutOf(weights)) : route.live;
     const side = sides[to];
+    const { failed = false, latencyMs } = answer(to);
+    const answered = failed ? '5xx' : '2xx';
     const counted = {
       ...side,
       requests: side.requests + 1,
-      status: { ...side.status, '2xx': side.status['2xx'] + 1 },
+      status: { ...side.status, [answered]: side.status[answered] + 1 },
+      latency:
+        latencyMs === undefined ? side.latency : combine(side.latency, [[bucketOf(1000 * latencyMs), 1]], 1),
     };
     this.sides.set(service, { ...sides, [to]: counted });
     return to;
