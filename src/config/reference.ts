@@ -141,12 +141,19 @@ function typeOf(schema: JsonSchema): string {
         : 'map';
     case 'null':
       return 'nothing';
+    case undefined:
+      return 'any value';
     default:
       throw new Error(`The reference page has no word for the type ${String(schema.type)}.`);
   }
 }
 
-const plurals: Readonly<Record<string, string>> = { text: 'texts', map: 'maps', command: 'commands' };
+const plurals: Readonly<Record<string, string>> = {
+  text: 'texts',
+  map: 'maps',
+  command: 'commands',
+  'any value': 'any values',
+};
 const plural = (type: string): string => plurals[type] ?? type;
 
 function range({ minimum, maximum }: JsonSchema): string {

@@ -14,6 +14,10 @@ import { MirrorSpec, routeMirrorOf } from './spec/mirror.ts';
 import { nextRetirement, retire } from './strategies/retire.ts';
 import { rollback, switchTo } from './strategies/to-side.ts';
 import { emptySide, nothingTold, type Route } from './traffic.ts';
+import type { Weights } from './weights.ts';
+
+/** Of every second release. */
+const strategy = { kind: 'canary', weights: [5, 50], hold: '1m' } as const;
 
 /** What happens at a point of the walk: nothing, the controller dies, what is being done fails, or somebody aborts. */
 type Fate = 'go' | 'crash' | 'fail' | 'abort';
@@ -76,10 +80,13 @@ class World {
       if (this.route[colour].release !== null) expect(this.up[colour]).toBe(this.route[colour].release);
   }
 
-  private publish(live: Colour): number {
+  private publish(live: Colour, weights?: Weights): number {
     const epoch = this.service.epoch + 1;
-    this.note({ type: 'route-ordered', deployment: current(this.service)?.id ?? null, epoch, live });
+    const deployment = current(this.service)?.id ?? null;
+    this.note({ type: 'route-ordered', deployment, epoch, live, ...(weights && { weights }) });
     const route = routeOf(this.service, live, epoch);
+    for (const colour of colours)
+      if (route.weights && route.weights[colour] > 0) expect(this.up[colour]).not.toBeNull();
     this.act(() => {
       expect(epoch).toBeGreaterThan(this.route?.epoch ?? 0);
       this.route = route;
@@ -150,6 +157,18 @@ class World {
         this.mirror(deployment, null);
         return [];
       }
+      case 'weigh': {
+        const { weight, to } = step;
+        const rest = 100 - weight;
+        this.publish(
+          step.from,
+          to === 'blue' ? { blue: weight, green: rest } : { blue: rest, green: weight },
+        );
+        return [];
+      }
+      case 'hold':
+        this.meet();
+        return [];
       case 'switch':
         return this.switch(deployment, step.from, step.to);
       case 'drain':
@@ -183,6 +202,7 @@ class World {
   private undo(deployment: number, step: PlannedStep): ServiceEvent[] {
     if (step.kind === 'mirror') this.mirror(deployment, null);
     if (step.kind === 'prepare' || step.kind === 'start') this.vacate(step.colour);
+    if (step.kind === 'weigh') this.publish(step.from);
     if (step.kind === 'switch' && step.from !== null)
       this.note(...this.switch(deployment, step.to, step.from));
     if (step.kind === 'switch' && step.from === null && this.route?.live === step.to) {
@@ -203,6 +223,8 @@ class World {
       switch (move.act) {
         case 'none':
           return;
+        case 'wait':
+          return expect.unreachable();
         case 'turn-back':
           this.record({ type: 'turned-back', deployment: id, error: move.error });
           break;
@@ -258,7 +280,7 @@ class World {
             version: `v${number}`,
             source,
             base: '/',
-            spec: number % 2 === 0 ? smallSpec : { ...smallSpec, mirror: {} },
+            spec: number % 2 === 0 ? { ...smallSpec, strategy } : { ...smallSpec, mirror: {} },
             by: 'ada',
           });
           return deployPlan(this.service, releaseOf(this.service, number) ?? expect.unreachable());
@@ -320,6 +342,9 @@ function play(
     const ended = world.deploy(plan);
     expect(underWay(ended)).toBe(false);
     world.expectServed();
+    // Nobody has a part of the traffic but while a deployment goes on, or where one froze.
+    if (ended.status !== 'frozen' && ended.plan.kind !== 'retire')
+      expect(world.route?.weights).toBeUndefined();
     look(world, ended, before, route);
   }
   expect(world.moves).toBeLessThanOrEqual(asked.length * 40 + fates.length * 2);

@@ -6,6 +6,7 @@ import type { DiffSummary } from './mirror/diff-report.ts';
 import type { Plan, PlannedStep } from './plan.ts';
 import type { Counters } from './traffic.ts';
 import type { Colour } from './colour.ts';
+import { pausedBy, type Intervention } from './interventions.ts';
 import type { Receipt } from './receipt.ts';
 import type { Warmth } from './warm-up.ts';
 
@@ -35,6 +36,19 @@ export interface Switched {
   readonly held: number;
 }
 
+/** How the traffic was divided from a moment on, and what the router had counted until then. */
+export interface Weighed {
+  readonly epoch: number;
+  readonly to: Colour;
+  /** Of `to`, in per cent. */
+  readonly weight: number;
+  readonly at: number;
+  readonly holdMs: number;
+  readonly held: number;
+  readonly bootId: string;
+  readonly counts: Readonly<Record<Colour, { requests: number; failed: number; writes: number }>>;
+}
+
 /** running → succeeded, or running → turned-back → undone | frozen. */
 export type DeploymentStatus = 'running' | 'turning-back' | Outcome;
 
@@ -50,6 +64,9 @@ export interface Deployment {
   /** Why it was turned back. */
   readonly failure: ErrorRecord | null;
   readonly switches: readonly Switched[];
+  readonly weighed: readonly Weighed[];
+  /** Oldest first. */
+  readonly interventions: readonly Intervention[];
   readonly measured: Partial<Record<Moment, Counters>>;
   readonly drain: { readonly colour: Colour; readonly drainMs: number; readonly left: number } | null;
   /** What came of the warm-up that was the last; absent: there was none. */
@@ -64,6 +81,8 @@ export interface Deployment {
 /** What the engine does next with a deployment. A pure function of its state, so a restart goes on where the log ends. */
 export type Move =
   | { readonly act: 'run'; readonly step: number }
+  /** It is paused. */
+  | { readonly act: 'wait' }
   | { readonly act: 'turn-back'; readonly error: ErrorRecord }
   | { readonly act: 'undo'; readonly step: number }
   | { readonly act: 'end'; readonly outcome: Outcome }
@@ -84,6 +103,8 @@ export function nextMove(deployment: Deployment): Move {
       const message = `deployment ${deployment.id} was aborted by ${deployment.abortedBy}`;
       return { act: 'turn-back', error: { code: 'aborted', message } };
     }
+    // What has begun is not left half done.
+    if (steps[step]?.status === 'pending' && pausedBy(deployment) !== null) return { act: 'wait' };
     return { act: 'run', step };
   }
   if (deployment.status === 'turning-back') {

@@ -12,15 +12,19 @@ import { Receipt } from './receipt.ts';
 import { Source } from './release.ts';
 import { Counters } from './traffic.ts';
 import { Warmth } from './warm-up.ts';
+import { Weights } from './weights.ts';
 
 const release = z.int().min(1);
 const deployment = z.int().min(1);
 const step = z.int().min(0);
 const by = z.string().max(200);
+const reason = z.string().max(500).nullable().default(null);
 
 /** How a deployment ended. `frozen`: it could not be taken back without losing something; a person decides. */
 export const Outcome = z.enum(['succeeded', 'undone', 'frozen']);
 export type Outcome = z.infer<typeof Outcome>;
+
+const SideCount = z.object({ requests: z.number(), failed: z.number(), writes: z.number() });
 
 /** When traffic was measured: as the deployment began, at the switch, soon after it, and at the end. */
 export const Moment = z.enum(['start', 'switch', 'settled', 'end']);
@@ -50,6 +54,14 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   /** What is known of a side that is watched; recorded when a judgement changes, and now and then, so that no sample is forgotten. */
   z.object({ type: z.literal('analysis-looked'), deployment, step, state: AnalysisState }),
   z.object({ type: z.literal('abort-requested'), deployment, by }),
+  /** No further step begins, and holds and bakes last as much longer, until it is resumed. */
+  z.object({ type: z.literal('pause-requested'), deployment, by, reason }),
+  /** `step`: the hold that is over with it; null: the pause. */
+  z.object({ type: z.literal('resume-requested'), deployment, by, step: step.nullable() }),
+  /** `step`: the gate that is meant. */
+  z.object({ type: z.literal('approval-given'), deployment, by, step, approved: z.boolean(), reason }),
+  /** What is left of the canary, or after the switch of the bake, is skipped; `force`: gates too. */
+  z.object({ type: z.literal('promotion-requested'), deployment, by, force: z.boolean() }),
   /** From here on the deployment is taken back, newest step first. */
   z.object({ type: z.literal('turned-back'), deployment, error: ErrorRecord }),
   z.object({ type: z.literal('undo-started'), deployment, step }),
@@ -77,6 +89,21 @@ export const ServiceEvent = z.discriminatedUnion('type', [
     deployment: deployment.nullable(),
     epoch: z.int().min(1),
     live: Colour,
+    /** How the traffic is divided; absent: all to `live`. */
+    weights: Weights.optional(),
+  }),
+  /** The traffic was divided anew; `requests`, `failed` and `writes` are the router's counts at that moment. */
+  z.object({
+    type: z.literal('traffic-weighed'),
+    deployment,
+    epoch: z.int().min(1),
+    to: Colour,
+    weight: z.int().min(0).max(100),
+    holdMs: z.number(),
+    held: z.number(),
+    bootId: z.string(),
+    blue: SideCount,
+    green: SideCount,
   }),
   z.object({
     type: z.literal('traffic-switched'),

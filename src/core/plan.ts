@@ -29,6 +29,23 @@ export const PlannedStep = z.discriminatedUnion('kind', [
     leastRequests: z.int(),
     limit: z.number(),
   }),
+  /** `to` gets this part of the traffic, in per cent, and `from`, which is live, the rest. */
+  z.object({
+    kind: z.literal('weigh'),
+    from: Colour,
+    to: Colour,
+    release,
+    weight: z.int().min(0).max(100),
+  }),
+  /** `forMs` null: until a person says that it goes on. `weight`: what it gets meanwhile. `back`: the side that a failure goes back to. */
+  z.object({
+    kind: z.literal('hold'),
+    colour: Colour,
+    release,
+    back: Colour.nullable(),
+    weight: z.int().min(0).max(100),
+    forMs: z.number().min(0).nullable(),
+  }),
   z.object({ kind: z.literal('switch'), from: Colour.nullable(), to: Colour, release }),
   /** `closeOverMs`: the time over which what is left then is ended; null: it goes on, as it did in plans that say nothing. */
   z.object({

@@ -9,7 +9,7 @@ import { sameLimits } from './limits.ts';
 import { sameMode } from './mode.ts';
 import { addressesOf } from './placement.ts';
 import type { Release } from './release.ts';
-import { modeInForce, releaseOf, type Service } from './service.ts';
+import { modeInForce, releaseOf, weightsInForce, type Service } from './service.ts';
 import { healthOf, routedLayer, type Spec } from './spec.ts';
 import { type ErrorPages, type RoutePages, samePages } from './page.ts';
 import { routeStickyOf, sameSticky } from './sticky.ts';
@@ -24,9 +24,15 @@ import { sameUpstream } from './same-upstream.ts';
  * The route that follows from what the log says. A side that was never healthy is empty in it, so nothing can reach it.
  * Where users reach the service is written in the release that gets the traffic.
  *
- * @param weights how the traffic is divided while both sides take part; absent: all to `live`
+ * @param weights how the traffic is divided while both sides take part; absent: all to `live`. Default: as the log says, where `live` is the
+ *   side that it names
  */
-export function routeOf(service: Service, live: Colour, epoch: number, weights?: Weights): Route {
+export function routeOf(
+  service: Service,
+  live: Colour,
+  epoch: number,
+  weights: Weights | undefined = service.routed === live ? weightsInForce(service) : undefined,
+): Route {
   const side = (colour: Colour): RoutedSide => {
     const environment = service.environments[colour];
     const release = environment.release === null ? undefined : releaseOf(service, environment.release);
@@ -56,9 +62,8 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
     hosts,
     paths,
     errorPages,
-    sticky,
-    sideHeader,
   } = release.spec.router;
+  const { sticky, sideHeader } = steering(service, release, weights && other(live));
   const entrance = routeEntrance(release.spec.router);
   const { mirror } = service;
   // Whoever is live, or was never healthy, gets no copies.
@@ -96,6 +101,21 @@ export function routeOf(service: Service, live: Colour, epoch: number, weights?:
     ...(errorPages === undefined ? {} : { errorPages: pagesOf(errorPages, release.base) }),
     ...(mirrored ? { mirror } : {}),
   };
+}
+
+/**
+ * By which release's words requests are steered: while both sides get traffic, by those of the one that is being taken live, whose canary
+ * it is; else by those of the one that has it all.
+ */
+function steering(
+  service: Service,
+  live: Release,
+  coming: Colour | undefined,
+): Pick<Spec['router'], 'sticky' | 'sideHeader'> {
+  const number = coming === undefined ? null : service.environments[coming].release;
+  const release = number === null ? live : (releaseOf(service, number) ?? live);
+  // What is switched as TCP is steered as such, whatever the other release says.
+  return release.spec.router.protocol === live.spec.router.protocol ? release.spec.router : live.spec.router;
 }
 
 /** A path of a spec that does not depend on where a program runs. */

@@ -3,9 +3,11 @@ import { nextMove, underWay, type Deployment, type StepState } from './deploymen
 import { emptyEnvironment, ready, reached, type Environment, type Role } from './environment.ts';
 import type { EventRecord, ServiceEvent } from './event.ts';
 import type { RouteMirror } from './mirror/route-mirror.ts';
+import type { Intervention } from './interventions.ts';
 import type { Mode } from './mode.ts';
 import type { Release } from './release.ts';
 import { Spec } from './spec.ts';
+import type { Weights } from './weights.ts';
 
 /** A mode that was set: what, who, when and why. */
 export interface ModeSet {
@@ -30,6 +32,8 @@ export interface Service {
   readonly epoch: number;
   /** The side that the router was last told to send the traffic to, whether or not it is known to have done so. */
   readonly routed: Colour | null;
+  /** How it was last told to divide the traffic; null: all to `routed`. */
+  readonly weights: Weights | null;
   /** Oldest first, without their pages but for the last one; empty: it has always been open. */
   readonly modes: readonly ModeSet[];
   /** What is copied to the side that is not live; null: nothing. */
@@ -55,6 +59,7 @@ export const newService = (name: string): Service => ({
   live: null,
   epoch: 0,
   routed: null,
+  weights: null,
   modes: [],
   mirror: null,
   deployments: [],
@@ -63,6 +68,15 @@ export const newService = (name: string): Service => ({
 
 /** How the service meets requests; undefined: open, as it always was. */
 export const modeInForce = (service: Service): Mode | undefined => service.modes.at(-1)?.mode;
+
+/**
+ * How the traffic is divided by what the log says; undefined: all to the side that is live. A side that is no longer ready has no part in
+ * it: where one is emptied, all goes to the other.
+ */
+export const weightsInForce = ({ weights, environments }: Service): Weights | undefined =>
+  weights !== null && colours.every((colour) => weights[colour] === 0 || ready(environments[colour]))
+    ? weights
+    : undefined;
 
 /** The deployment that is under way, if one is. */
 export const current = (service: Service): Deployment | undefined => {
@@ -136,6 +150,24 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       return { steps: steps.with(index, { ...state, ...change(state) }) };
     });
 
+  /** What a person said, to a deployment that is not taken back. */
+  const intervene = (
+    said: Pick<Intervention, 'kind' | 'step'> & Partial<Pick<Intervention, 'force' | 'reason'>>,
+  ): Service => {
+    if (!('deployment' in event) || event.deployment === null || !('by' in event))
+      return refuse('nobody said it');
+    const { by } = event;
+    return active(event.deployment, ({ status, steps, switches, interventions }) => {
+      if (status !== 'running') refuse('the deployment is not running');
+      const kind = said.kind === 'resume' ? 'hold' : 'gate';
+      if (said.step !== null && steps[said.step]?.planned.kind !== kind)
+        refuse(`step ${said.step} is no ${kind}`);
+      const afterSwitch = switches.length > 0;
+      const intervention = { force: false, reason: null, ...said, by, at, afterSwitch };
+      return { interventions: [...interventions, intervention] };
+    });
+  };
+
   switch (event.type) {
     case 'release-created': {
       if (event.number !== service.releases.length + 1)
@@ -177,6 +209,8 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         abortedBy: null,
         failure: null,
         switches: [],
+        weighed: [],
+        interventions: [],
         measured: {},
         drain: null,
         hooks: [],
@@ -221,6 +255,18 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       return step(event.deployment, event.step, ['running'], () => ({ analysis: event.state }));
     case 'abort-requested':
       return active(event.deployment, ({ abortedBy }) => ({ abortedBy: abortedBy ?? event.by }));
+    case 'pause-requested':
+      return intervene({ kind: 'pause', step: null, reason: event.reason });
+    case 'resume-requested':
+      return intervene({ kind: 'resume', step: event.step });
+    case 'approval-given':
+      return intervene({
+        kind: event.approved ? 'approve' : 'reject',
+        step: event.step,
+        reason: event.reason,
+      });
+    case 'promotion-requested':
+      return intervene({ kind: 'promote', step: null, force: event.force });
     case 'turned-back':
       if (service.deployments[event.deployment - 1]?.status !== 'running')
         refuse('the deployment is not running');
@@ -298,13 +344,23 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       if (event.epoch !== service.epoch + 1) refuse(`the next epoch is ${service.epoch + 1}`);
       if (!ready(service.environments[event.live]))
         refuse(`${event.live} is ${service.environments[event.live].phase}, never healthy`);
-      return next({ epoch: event.epoch, routed: event.live });
+      for (const colour of colours)
+        if (event.weights && event.weights[colour] > 0 && !ready(service.environments[colour]))
+          refuse(`${colour} is ${service.environments[colour].phase}, never healthy`);
+      return next({ epoch: event.epoch, routed: event.live, weights: event.weights ?? null });
     case 'mode-set': {
       const { mode, by, reason } = event;
       const former = service.modes
         .slice(1 - modesKept)
         .map((set) => ({ ...set, mode: { ...set.mode, page: null } }));
       return next({ modes: [...former, { mode, by, reason, at }] });
+    }
+    case 'traffic-weighed': {
+      if (event.epoch !== service.epoch) refuse(`the epoch in force is ${service.epoch}`);
+      const { epoch, to, weight, holdMs, held, bootId, blue, green } = event;
+      return active(event.deployment, ({ weighed }) => ({
+        weighed: [...weighed, { epoch, to, weight, at, holdMs, held, bootId, counts: { blue, green } }],
+      }));
     }
     case 'traffic-switched': {
       if (event.epoch !== service.epoch) refuse(`the epoch in force is ${service.epoch}`);

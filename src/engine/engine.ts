@@ -217,6 +217,24 @@ export class Engine {
     return deploymentOf(after, running?.id ?? after.deployments.length);
   }
 
+  /**
+   * Records what a person says to the deployment that is under way: the events that `decide` makes of the service as it then is; none: it is
+   * so already. What was said is heeded by whatever waits. Throws what `decide` throws.
+   */
+  async intervene(
+    name: string,
+    decide: (service: Service) => readonly ServiceEvent[],
+  ): Promise<{ deployment: Deployment; changed: boolean }> {
+    const { journal } = this.#entry(name);
+    let said: readonly ServiceEvent[] = [];
+    const after = await journal
+      .append((service) => (said = decide(service)))
+      .catch((error: unknown) => {
+        throw error instanceof LogUnwritable && error.cause instanceof CutoverError ? error.cause : error;
+      });
+    return { deployment: deploymentOf(after, after.deployments.length), changed: said.length > 0 };
+  }
+
   /** Is going back still safe? Null if there is nothing to go back to. */
   async verdict(name: string): Promise<Verdict | null> {
     const { service } = this.#entry(name).journal;

@@ -5,7 +5,7 @@ import { expectModeFor, modeOf, sameMode, type Mode, type ModeOrder } from '../c
 import type { Page } from '../core/page.ts';
 import { expectModes } from '../core/router-fit.ts';
 import { fileOf, routeOf, sameRoute } from '../core/route.ts';
-import { current, modeInForce, releaseOf, type Service } from '../core/service.ts';
+import { current, modeInForce, releaseOf, weightsInForce, type Service } from '../core/service.ts';
 import { Turn } from '../core/turn.ts';
 import type { Router } from '../ports/router.ts';
 import { LogUnwritable, type Journal } from './journal.ts';
@@ -56,8 +56,9 @@ export class RouteOrders {
     if (service.live === null || routed === null) return;
     const router = this.router();
     const found = await router.read(name);
-    // Where the traffic goes while a deployment is under way is for its own steps to say.
-    if (current(service) && found?.live !== routed) return;
+    // Where the traffic goes while a deployment is under way is for its own steps to say; what it was told before is not forgotten meanwhile.
+    const forgotten = found === null && service.live === routed;
+    if (current(service) && found?.live !== routed && !forgotten) return;
     if (found && sameRoute(found, routeOf(service, routed, Math.max(1, epoch)))) return;
     const after = await this.journal.append((now) => [ordered(now, routed)]);
     await router.apply(routeOf(after, routed, after.epoch));
@@ -125,9 +126,9 @@ export class RouteOrders {
   }
 }
 
-const ordered = (service: Service, live: Colour): ServiceEvent => ({
-  type: 'route-ordered',
-  deployment: null,
-  epoch: service.epoch + 1,
-  live,
-});
+/** Where the traffic goes, and how it is divided, stays as it is. */
+function ordered(service: Service, live: Colour): ServiceEvent {
+  const weights = weightsInForce(service);
+  const epoch = service.epoch + 1;
+  return { type: 'route-ordered', deployment: null, epoch, live, ...(weights && { weights }) };
+}

@@ -34,6 +34,12 @@ export async function walk(
     switch (move.act) {
       case 'none':
         return;
+      case 'wait':
+        await journal.until(
+          (service) => nextMove(deploymentOf(service, id)).act !== 'wait' || undefined,
+          makeContext(deployment).signal,
+        );
+        break;
       case 'turn-back':
         await journal.append(() => [{ type: 'turned-back', deployment: id, error: move.error }]);
         break;

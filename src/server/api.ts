@@ -26,6 +26,9 @@ import type { InstanceStatus, Logs } from '../ports/platform.ts';
  *   POST /v1/services/:service/mode                  ModeRequest → ModeSetView      answers when it is in force
  *   GET  /v1/services/:service/modes                 ModeView[], newest first: the last 100 that were set
  *   POST /v1/services/:service/abort                 ByRequest → 202 DeploymentView
+ *   POST /v1/services/:service/pause                 PauseRequest → IntervenedView
+ *   POST /v1/services/:service/resume                ByRequest → IntervenedView
+ *   POST /v1/services/:service/promote               PromoteRequest → IntervenedView
  *   GET  /v1/services/:service/deployments           DeploymentView[], newest first (?limit=, 1000 at most)
  *   GET  /v1/services/:service/deployments/:id       DeploymentView
  *   GET  /v1/services/:service/receipts              Receipt[], oldest first: the whole chain
@@ -55,6 +58,9 @@ export const DeployRequest = z.strictObject({
 export type DeployRequest = z.infer<typeof DeployRequest>;
 
 export const ByRequest = z.strictObject({ by });
+const reason = z.string().min(1).max(500).optional();
+export const PauseRequest = z.strictObject({ by, reason });
+export const PromoteRequest = z.strictObject({ by, force: z.boolean().default(false) });
 export const SwitchRequest = z.strictObject({ by, to: Colour });
 /** What is not said is as the spec has it. */
 export const ModeRequest = ModeOrder.extend({ by, reason: z.string().min(1).max(500).optional() });
@@ -104,6 +110,8 @@ export interface ServiceView {
   /** The mode that was set last; null: it was never set, and the service is open. */
   readonly mode: ModeView | null;
   readonly epoch: number;
+  /** Null: one side has it all. Absent: the controller is of a version that does not know it. */
+  readonly weights?: WeightsView | null;
   readonly listen: string | null;
   readonly preview: string | null;
   readonly environments: Readonly<Record<Colour, EnvironmentView>>;
@@ -132,6 +140,16 @@ export interface ModeSetView {
   readonly held: number;
 }
 
+/** What a person said to a deployment that is under way, and how it stands now. */
+export interface IntervenedView {
+  /** False if it was so already. */
+  readonly changed: boolean;
+  readonly deployment: DeploymentView;
+}
+
+/** How the traffic is divided, in per cent of each side. */
+export type WeightsView = Readonly<Record<Colour, number>>;
+
 export interface StepView {
   readonly kind: PlannedStep['kind'];
   readonly describe: string;
@@ -157,6 +175,8 @@ export interface DeploymentView {
   readonly steps: readonly StepView[];
   readonly notes: readonly string[];
   readonly abortedBy: string | null;
+  /** Who has paused it, if it is paused. Absent: the controller is of a version that does not know it. */
+  readonly paused?: { readonly by: string; readonly at: number; readonly reason: string | null } | null;
   readonly failure: ErrorRecord | null;
   readonly receipt: Deployment['receipt'];
   /** The version of the service's log that this view is of: follow the events after it. */

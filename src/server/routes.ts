@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Colour } from '../core/colour-schema.ts';
 import { CutoverError } from '../core/errors.ts';
+import { pause, promote, resume } from '../core/intervene.ts';
 import { releaseOf } from '../core/service.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';
 import type { Engine, DeployOrder } from '../engine/engine.ts';
@@ -10,9 +11,12 @@ import {
   ByRequest,
   DeployRequest,
   ModeRequest,
+  PauseRequest,
+  PromoteRequest,
   SwitchRequest,
   StopRequest,
   type CountersView,
+  type IntervenedView,
   type LogsView,
   type ModeSetView,
   type StatusView,
@@ -143,6 +147,30 @@ export const routes: readonly Route[] = [
     },
   },
   {
+    method: 'POST',
+    path: '/v1/services/:service/pause',
+    handle({ service, body }, { engine }) {
+      const { by, reason = null } = parsed(PauseRequest, body);
+      return intervened(engine, service, (now) => pause(now, by, reason));
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/services/:service/resume',
+    handle({ service, body }, { engine }) {
+      const { by } = parsed(ByRequest, body);
+      return intervened(engine, service, (now) => resume(now, by));
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/services/:service/promote',
+    handle({ service, body }, { engine }) {
+      const { by, force } = parsed(PromoteRequest, body);
+      return intervened(engine, service, (now) => promote(now, by, force));
+    },
+  },
+  {
     method: 'GET',
     path: '/v1/services/:service/deployments',
     handle({ service: name, query }, { engine }) {
@@ -260,6 +288,16 @@ function orderOf(service: string, { order, release }: DeployRequest): DeployOrde
   }
   // Parsed just above: as written, it is a spec.
   return { order: { ...order, spec: order.spec as SpecInput } };
+}
+
+async function intervened(
+  engine: Engine,
+  name: string,
+  decide: Parameters<Engine['intervene']>[1],
+): Promise<Response> {
+  const { deployment, changed } = await engine.intervene(name, decide);
+  const view: IntervenedView = { changed, deployment: deploymentView(engine.service(name), deployment) };
+  return json(view);
 }
 
 function switchedView(

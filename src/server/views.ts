@@ -1,15 +1,16 @@
 import { formatAddress } from '../core/address.ts';
 import { colours, type Colour } from '../core/colour.ts';
-import type { Deployment } from '../core/deployment.ts';
+import { underWay, type Deployment } from '../core/deployment.ts';
+import { pausedBy } from '../core/interventions.ts';
 import { quantileMs } from '../core/latency.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
-import { current, releaseOf, roleOf, type ModeSet, type Service } from '../core/service.ts';
+import { current, releaseOf, roleOf, weightsInForce, type ModeSet, type Service } from '../core/service.ts';
 import { failures, type Counters } from '../core/traffic.ts';
 import type { Engine } from '../engine/engine.ts';
 import { measured } from '../engine/walk.ts';
 import type { InstanceStatus } from '../ports/platform.ts';
 import { stepOf } from '../steps/index.ts';
-import type { DeploymentView, EnvironmentView, ModeView, PlanView, ServiceView } from './api.ts';
+import type { DeploymentView, EnvironmentView, ModeView, PlanView, ServiceView, WeightsView } from './api.ts';
 
 const words = (step: PlannedStep): { describe: string; describeUndo: string | null } => {
   const { describe, describeUndo } = stepOf(step);
@@ -44,10 +45,24 @@ export function deploymentView(service: Service, deployment: Deployment): Deploy
     })),
     notes: plan.notes,
     abortedBy,
+    paused: pausedView(deployment),
     failure,
     receipt,
     logVersion: service.version,
   };
+}
+
+function pausedView(deployment: Deployment): NonNullable<DeploymentView['paused']> | null {
+  const pause = underWay(deployment) ? pausedBy(deployment) : null;
+  return pause && { by: pause.by, at: pause.at, reason: pause.reason };
+}
+
+/** In per cent. */
+function weightsView(service: Service): WeightsView | null {
+  const weights = weightsInForce(service);
+  if (!weights) return null;
+  const all = weights.blue + weights.green;
+  return { blue: (100 * weights.blue) / all, green: (100 * weights.green) / all };
 }
 
 /** Without its page, which may be long. */
@@ -96,6 +111,7 @@ export async function serviceView(engine: Engine, name: string): Promise<Service
     live: service.live,
     mode: set ? modeView(set) : null,
     epoch: service.epoch,
+    weights: weightsView(service),
     listen: listen ? formatAddress(listen) : null,
     preview: preview ? formatAddress(preview) : null,
     environments: { blue: environment(colours[0]), green: environment(colours[1]) },

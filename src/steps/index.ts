@@ -3,6 +3,7 @@ import { bake } from './bake.ts';
 import { drain } from './drain.ts';
 import { health } from './health.ts';
 import { hook } from './hook.ts';
+import { hold } from './hold.ts';
 import { keep } from './keep.ts';
 import { mirror } from './mirror.ts';
 import { prepare } from './prepare.ts';
@@ -13,6 +14,7 @@ import type { Step, StepContext, StepDone } from './step.ts';
 import { switchTraffic } from './switch.ts';
 import { verify } from './verify.ts';
 import { warm } from './warm.ts';
+import { weigh } from './weigh.ts';
 
 const steps: { readonly [K in StepKind]: Step<K> } = {
   prepare,
@@ -22,6 +24,8 @@ const steps: { readonly [K in StepKind]: Step<K> } = {
   warm,
   verify,
   mirror,
+  weigh,
+  hold,
   switch: switchTraffic,
   drain,
   bake,

@@ -1,8 +1,8 @@
 import { formatDuration } from '../core/duration.ts';
 import { CutoverError } from '../core/errors.ts';
 import type { Colour } from '../core/colour.ts';
+import { expectRunning } from './expect-running.ts';
 import { untilNoneInFlight } from './in-flight.ts';
-import { instanceName } from './probe.ts';
 import { publish } from './publish.ts';
 import type { Step, StepContext } from './step.ts';
 
@@ -58,21 +58,4 @@ async function move(context: StepContext, from: Colour | null, to: Colour): Prom
     ];
   });
   return `${to} is live after ${formatDuration(tookMs)} (requests held for ${formatDuration(applied.holdMs)}: ${applied.held})`;
-}
-
-/** What was healthy may have died since; traffic is sent to no side with an instance missing. */
-async function expectRunning(context: StepContext, colour: Colour): Promise<void> {
-  const instances = await context.platform.inspect(context.environment(colour));
-  const down = instances.find(({ state }) => state !== 'running');
-  if (instances.length > 0 && !down) return;
-  const found = down
-    ? `${instanceName(down)} ${down.state} (${down.lastExit ?? 'unknown how it ended'})`
-    : 'nothing running';
-  throw new CutoverError(
-    'not-ready',
-    `service ${context.service().name}: expected every instance on ${colour} to be running, found ${found}`,
-    {
-      next: 'cutover status and cutover logs show more',
-    },
-  );
 }

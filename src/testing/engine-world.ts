@@ -29,7 +29,13 @@ export const spec: SpecInput = {
 
 /** How a release does: it is its version. */
 export type Fate =
-  'good' | 'never-healthy' | 'never-warm' | 'fails-verify' | 'answers-otherwise' | 'fails-bake';
+  | 'good'
+  | 'never-healthy'
+  | 'never-warm'
+  | 'fails-verify'
+  | 'answers-otherwise'
+  | 'fails-canary'
+  | 'fails-bake';
 export const order = (fate: Fate, of: SpecInput = spec): DeployOrder => ({
   order: { spec: of, base: '/', source: { kind: 'directory', path: '/app' }, version: fate },
 });
@@ -116,8 +122,12 @@ export class World {
           const smoke = probe.http?.path === '/smoke';
           const live =
             service.live !== null && service.environments[service.live].release === release?.number;
+          const sharing = service.weights !== null && service.environments.green.release === release?.number;
           const bad =
-            fate === 'never-healthy' || (fate === 'fails-verify' && smoke) || (fate === 'fails-bake' && live);
+            fate === 'never-healthy' ||
+            (fate === 'fails-canary' && sharing) ||
+            (fate === 'fails-verify' && smoke) ||
+            (fate === 'fails-bake' && live);
           return Promise.resolve({ ok: !bad, detail: bad ? 'status 503' : 'status 200', ms: 1 });
         },
       },

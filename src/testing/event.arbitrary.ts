@@ -66,6 +66,7 @@ const measureState: fc.Arbitrary<MeasureState> = fc
     awaySince: null,
   }));
 
+const sideCount = fc.record({ requests: time, failed: time, writes: time });
 const planned: fc.Arbitrary<PlannedStep> = fc.oneof(
   fc.record({ kind: fc.constant('prepare' as const), colour, release: number, retires: fc.option(number) }),
   fc.record({
@@ -74,6 +75,21 @@ const planned: fc.Arbitrary<PlannedStep> = fc.oneof(
     release: number,
   }),
   fc.record({ kind: fc.constant('warm' as const), colour, release: number, atMostMs: time }),
+  fc.record({
+    kind: fc.constant('weigh' as const),
+    from: colour,
+    to: colour,
+    release: number,
+    weight: fc.integer({ min: 0, max: 100 }),
+  }),
+  fc.record({
+    kind: fc.constant('hold' as const),
+    colour,
+    release: number,
+    back: fc.option(colour),
+    weight: fc.integer({ min: 0, max: 100 }),
+    forMs: fc.option(time),
+  }),
   fc.record({ kind: fc.constant('switch' as const), from: fc.option(colour), to: colour, release: number }),
   fc.record({
     kind: fc.constant('hook' as const),
@@ -159,6 +175,32 @@ export const eventArbitraries: {
     }),
   }),
   'abort-requested': fc.record({ type: fc.constant('abort-requested'), deployment: number, by: text }),
+  'pause-requested': fc.record({
+    type: fc.constant('pause-requested'),
+    deployment: number,
+    by: text,
+    reason: fc.option(text),
+  }),
+  'resume-requested': fc.record({
+    type: fc.constant('resume-requested'),
+    deployment: number,
+    by: text,
+    step: fc.option(step),
+  }),
+  'approval-given': fc.record({
+    type: fc.constant('approval-given'),
+    deployment: number,
+    by: text,
+    step,
+    approved: fc.boolean(),
+    reason: fc.option(text),
+  }),
+  'promotion-requested': fc.record({
+    type: fc.constant('promotion-requested'),
+    deployment: number,
+    by: text,
+    force: fc.boolean(),
+  }),
   'turned-back': fc.record({ type: fc.constant('turned-back'), deployment: number, error }),
   'undo-started': fc.record({ type: fc.constant('undo-started'), deployment: number, step }),
   'undo-done': fc.record({ type: fc.constant('undo-done'), deployment: number, step, says: text }),
@@ -223,11 +265,27 @@ export const eventArbitraries: {
     by: text,
     reason: fc.option(text),
   }),
-  'route-ordered': fc.record({
-    type: fc.constant('route-ordered'),
-    deployment: fc.option(number),
+  'route-ordered': fc.record(
+    {
+      type: fc.constant('route-ordered' as const),
+      deployment: fc.option(number),
+      epoch: number,
+      live: colour,
+      weights: fc.integer({ min: 0, max: 100 }).map((blue) => ({ blue, green: 100 - blue })),
+    },
+    { requiredKeys: ['type', 'deployment', 'epoch', 'live'] },
+  ),
+  'traffic-weighed': fc.record({
+    type: fc.constant('traffic-weighed'),
+    deployment: number,
     epoch: number,
-    live: colour,
+    to: colour,
+    weight: fc.integer({ min: 0, max: 100 }),
+    holdMs: time,
+    held: time,
+    bootId: text,
+    blue: sideCount,
+    green: sideCount,
   }),
   'traffic-switched': fc.record({
     type: fc.constant('traffic-switched'),

@@ -1,24 +1,80 @@
 import { z } from 'zod';
 import { Duration } from '../duration.ts';
+import { CanaryStep, HoldTime, Share } from './canary.ts';
+
+const kinds = ['blue-green', 'canary', 'custom'] as const;
+const moduleError = { error: 'expected the path of a .ts, .mts, .js or .mjs file' };
+
+/** Which keys belong to which kind. */
+const own = {
+  'blue-green': [],
+  canary: ['steps', 'weights', 'hold'],
+  custom: ['module', 'options'],
+} as const satisfies Record<(typeof kinds)[number], readonly string[]>;
 
 /** How a release is taken live, as a user writes it under `strategy`. */
-export const StrategySpec = z.strictObject({
-  kind: z
-    .enum(['blue-green'])
-    .default('blue-green')
-    .describe('All traffic is switched at once, and can be switched back.'),
-  drain: Duration.default(30_000).describe('How long the old side may take to finish what it has begun.'),
-  leftover: z
-    .enum(['close', 'keep'])
-    .default('close')
-    .describe(
-      'What becomes of what is still in flight on the old side then, such as WebSockets: `close`: it is ended, one after the other. `keep`: it goes on until its side is stopped. See docs/long-lived.md.',
+export const StrategySpec = z
+  .strictObject({
+    kind: z
+      .enum(kinds)
+      .default('blue-green')
+      .describe(
+        '`blue-green`: all traffic is switched at once. `canary`: the new side gets a part of it first, by `steps` or `weights`. `custom`: a function of your own writes the steps. All can be switched back. See docs/strategies.md.',
+      ),
+    steps: z
+      .array(CanaryStep)
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('For `canary`: what is done before the switch, e.g. [{weight: 5}, {hold: 10m}].'),
+    weights: z
+      .array(Share)
+      .min(1)
+      .max(50)
+      .optional()
+      .describe('For `canary`, instead of `steps`: the weights one after the other, each with a `hold`.'),
+    hold: HoldTime.optional().describe(
+      'For `canary` with `weights`: how long each is held. Default: until somebody says `cutover resume`.',
     ),
-  closeOver: Duration.default(10_000).describe(
-    'The time over which what is left is ended, spread evenly: whoever is cut comes back, and not all at once.',
-  ),
-  bake: Duration.default(0).describe(
-    'How long the new side is watched after the switch, ready to go back by itself if it does badly.',
-  ),
-});
+    module: z
+      .string(moduleError)
+      .regex(/^[^\0]*[^/\0]\.m?[jt]s$/, moduleError)
+      .max(4096, moduleError)
+      .optional()
+      .describe('For `custom`: the file of the function, relative to the spec.'),
+    options: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('For `custom`: what the function is told besides.'),
+    drain: Duration.default(30_000).describe('How long the old side may take to finish what it has begun.'),
+    leftover: z
+      .enum(['close', 'keep'])
+      .default('close')
+      .describe(
+        'What becomes of what is still in flight on the old side then, such as WebSockets: `close`: it is ended, one after the other. `keep`: it goes on until its side is stopped. See docs/long-lived.md.',
+      ),
+    closeOver: Duration.default(10_000).describe(
+      'The time over which what is left is ended, spread evenly: whoever is cut comes back, and not all at once.',
+    ),
+    bake: Duration.default(0).describe(
+      'How long the new side is watched after the switch, ready to go back by itself if it does badly.',
+    ),
+  })
+  .superRefine((strategy, context) => {
+    const issue = (path: string, input: unknown, message: string): void =>
+      context.addIssue({ code: 'custom', path: [path], input, message });
+    const { kind, steps, weights, hold, module } = strategy;
+    for (const other of kinds) {
+      if (other === kind) continue;
+      for (const key of own[other])
+        if (strategy[key] !== undefined)
+          issue(key, strategy[key], `expected no ${key} with kind ${kind}: it is for ${other}`);
+    }
+    if (kind === 'canary' && (steps === undefined) === (weights === undefined))
+      issue('kind', kind, 'expected either steps or weights with kind canary');
+    if (kind === 'canary' && hold !== undefined && weights === undefined && steps !== undefined)
+      issue('hold', hold, 'expected hold with weights only, with kind canary: steps have their own');
+    if (kind === 'custom' && module === undefined)
+      issue('module', module, 'expected a module with kind custom');
+  });
 export type StrategySpec = z.infer<typeof StrategySpec>;
