@@ -41,6 +41,7 @@ test('what pages show of a spec is right', () => {
     'docs/hooks.md',
     'docs/warm-up.md',
     'docs/upstream.md',
+    ...readdirSync(join(root, 'docs/routers')).map((name) => `docs/routers/${name}`),
   ]) {
     const parts = blocks(page, 'yaml');
     expect(parts.length).toBeGreaterThan(0);

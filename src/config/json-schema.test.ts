@@ -87,6 +87,7 @@ const loaderAlone = new RegExp(
     'variables with a webhook',
     'with kind ',
     'or unsafe: true',
+    'only with driver: ',
     String.raw`under one of router\.paths`,
   ].join('|'),
 );

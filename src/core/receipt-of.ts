@@ -34,6 +34,8 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
   if (new Set(moments.map(({ bootId }) => bootId)).size > 1)
     gaps.push('the proxy was restarted in between: counts are from its last start on');
 
+  if (end && driver !== 'embedded' && colours.every((colour) => samples(end[colour].latency) === 0))
+    gaps.push(`the router ${driver} keeps no latencies`);
   if (looks.missed > 0) gaps.push(`the router did not answer ${looks.missed} of the looks at the traffic`);
 
   const side = (colour: Colour): SideReceipt => {

@@ -2,6 +2,7 @@ import { CutoverError } from './errors.ts';
 import type { Plan } from './plan.ts';
 import type { Release } from './release.ts';
 import { releaseOf, type Service } from './service.ts';
+import type { Spec } from './spec.ts';
 import { RouterSpec } from './spec/router.ts';
 
 /** What a router says of itself that a plan depends on. */
@@ -16,6 +17,7 @@ export interface RouterFit {
   readonly inFlight: boolean;
   /** It can copy requests to the side that is not live. */
   readonly mirror: boolean;
+  readonly evict: boolean;
 }
 
 /** Of every router, and not its business. */
@@ -93,11 +95,17 @@ export function expectRouterFits(service: Service, release: Release, plan: Plan,
 }
 
 /** What a person should know before a deployment by a router that does not see all. */
-export function routerNotes(driver: string, { counters, inFlight }: RouterFit): string[] {
+export function routerNotes({ router, strategy }: Spec, fit: RouterFit): string[] {
+  const { driver } = router;
+  const { counters, inFlight, evict } = fit;
   const notes: string[] = [];
   if (!counters) notes.push(`the router ${driver} counts no requests: the receipt will not have them`);
   if (!inFlight)
     notes.push(`the router ${driver} does not tell what is in flight: a drain takes all of strategy.drain`);
+  if (!evict && strategy.leftover === 'close')
+    notes.push(
+      `the router ${driver} ends nothing: what is in flight after strategy.drain goes on until its side is stopped`,
+    );
   return notes;
 }
 

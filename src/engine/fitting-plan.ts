@@ -19,7 +19,7 @@ export function fittingPlan(service: Service, release: Release, { capabilities }
   if (mode !== 'open') expectModes(service.name, driver, capabilities);
   const plan = deployPlan(service, release);
   expectRouterFits(service, release, plan, capabilities);
-  return { ...plan, notes: [...plan.notes, ...routerNotes(driver, capabilities)] };
+  return { ...plan, notes: [...plan.notes, ...routerNotes(release.spec, capabilities)] };
 }
 
 /**

@@ -22,6 +22,7 @@ import { openSqliteStore } from '../../stores/sqlite/store.ts';
 import { createGauge } from '../../gauges/index.ts';
 import { createWebhookSender } from '../../webhooks/sender.ts';
 import { version } from '../version.ts';
+import { createRouters } from './routers.ts';
 import { withFailPoint } from './fail-point.ts';
 import { ProxySupervisor } from './proxy-supervisor.ts';
 
@@ -107,7 +108,7 @@ async function control(
     webhooks: createWebhookSender({ clock, allow: webhookAllow }),
     gauge: createGauge(),
     platform: () => platform,
-    router: () => router,
+    router: createRouters(router),
     lease: () => tenure.lease,
     readPage,
   });

@@ -11,16 +11,20 @@ import { HeaderName, Sticky, stickyRules } from '../sticky.ts';
 import { PreviewCookie, PreviewHeader, testerRules } from '../testers.ts';
 import { Otlp } from '../tracing.ts';
 import { Upstream } from '../upstream.ts';
+import { HaproxySettings } from './haproxy.ts';
 import { Name } from './name.ts';
+import { driverRules, routerDrivers } from './router-drivers.ts';
 import { Tls } from './tls.ts';
 
 /** How traffic reaches the service, as a user writes it under `router`. */
 export const RouterSpec = z
   .strictObject({
     driver: z
-      .enum(['embedded'])
+      .enum(routerDrivers)
       .default('embedded')
-      .describe('What decides which environment gets a request: our own proxy.'),
+      .describe(
+        'What decides which environment gets a request: `embedded`, our own proxy, or a program that is there already. See [routers.md](routers.md).',
+      ),
     listen: AddressText.describe('Where users reach the service.'),
     preview: AddressText.optional().describe('Always the side that is not live, for testers.'),
     previewHost: z
@@ -101,9 +105,13 @@ export const RouterSpec = z
     limits: Limits.default(Limits.parse({})).describe(
       'What clients and instances may take, in bytes and time. See docs/limits.md.',
     ),
+    haproxy: HaproxySettings.optional().describe(
+      'With `driver: haproxy`: where it is. See [routers/haproxy.md](routers/haproxy.md).',
+    ),
   })
   .superRefine(stickyRules)
   .superRefine(testerRules)
+  .superRefine(driverRules)
   .superRefine(
     ({ listen, preview, previewHost, hosts, paths, protocol, tls, errorPages, upstream }, context) => {
       if (protocol === 'tcp' && errorPages !== undefined) {

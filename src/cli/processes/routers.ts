@@ -1,0 +1,34 @@
+import { resolve } from 'node:path';
+import { HaproxySettings } from '../../core/spec/haproxy.ts';
+import type { Spec } from '../../core/spec.ts';
+import type { Router } from '../../ports/router.ts';
+import { TableRouter } from '../../routers/configured/table-router.ts';
+import { HaproxyPlace } from '../../routers/haproxy/haproxy-place.ts';
+
+type RouterSpec = Spec['router'];
+type Maker = (settings: RouterSpec, base: string) => Router;
+
+/**
+ * The routers by their names in a spec. The same settings give the same router.
+ *
+ * @param embedded our own proxy
+ */
+export function createRouters(embedded: Router): (settings: RouterSpec, base: string) => Router {
+  const makers: Readonly<Record<RouterSpec['driver'], Maker>> = {
+    embedded: () => embedded,
+    haproxy({ haproxy = HaproxySettings.parse({}) }, base) {
+      const { config, socket } = haproxy;
+      return new TableRouter(
+        new HaproxyPlace({ ...haproxy, config: resolve(base, config), socket: resolve(base, socket) }),
+      );
+    },
+  };
+  const made = new Map<string, Router>();
+  return (settings, base) => {
+    const { driver } = settings;
+    const key = JSON.stringify([driver, driver === 'embedded' ? null : [settings[driver], base]]);
+    const router = made.get(key) ?? makers[driver](settings, base);
+    made.set(key, router);
+    return router;
+  };
+}
