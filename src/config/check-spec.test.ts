@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { checkSpecText, checkSpecValue } from './check-spec.ts';
 import { formatProblem } from './problem.ts';
-import { web, wrongSpecs } from './wrong-specs.ts';
+import { web, wrongSpecs, routerKeys } from './wrong-specs.ts';
 
 describe('a wrong spec is told with line, column, path, what was expected and what was found', () => {
   for (const [name, text, lines] of wrongSpecs) {
@@ -102,7 +102,7 @@ describe('a value, as a module exports it', () => {
 
   test('is told by its path, without a line', () => {
     expect(told({ ...value, keep: 5, router: { listen: ':80', perview: ':81' } })).toEqual([
-      'cutover.config.ts: router.perview: expected one of the keys driver, listen, preview, previewHost, previewHeader, previewCookie, tls, proxyProtocol, trust, requestId, traceContext, tracing, accessLog, hosts, paths, layer, protocol, upstream, instances, sticky, sideHeader, errorPages, modes, limits, haproxy, found "perview"; did you mean preview?',
+      `cutover.config.ts: router.perview: expected one of the keys ${routerKeys}, haproxy, found "perview"; did you mean preview?`,
       'cutover.config.ts: keep: expected a duration such as 500ms, 10s, 5m or 1h, found 5; did you mean 5ms or 5s?',
     ]);
   });

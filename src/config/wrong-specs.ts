@@ -1,5 +1,12 @@
 // Wrong specs as data, for the tests of the loader and of the JSON Schema.
 
+import { RouterSpec } from '../core/spec/router.ts';
+import { Spec } from '../core/spec.ts';
+
+/** The keys that a map may have, as they are told. */
+const keysOf = ({ shape }: { readonly shape: object }): string => Object.keys(shape).join(', ');
+export const [specKeys, routerKeys] = [keysOf(Spec), keysOf(RouterSpec)];
+
 /** A good spec, in as few lines as can be. */
 export const good = `service: shop
 router:
@@ -42,11 +49,11 @@ export const wrongSpecs: readonly (readonly [string, string, readonly string[]])
   ['a name with capitals and spaces', good.replace('shop', 'My Shop'), ['1:10: service: expected a name of lower-case letters, digits and dashes, at most 40, not beginning or ending with a dash, found "My Shop"']],
   ['a name that is empty', good.replace('shop', '""'), ['1:10: service: expected a name of lower-case letters, digits and dashes, at most 40, not beginning or ending with a dash, found ""']],
   ['a key without a value', good.replace(' 127.0.0.1:8080', ''), ['3:3: router.listen: expected an address such as 127.0.0.1:8080, [::1]:8080 or :8080, found an empty value']],
-  ['an unknown key', good + 'checkz: []\n', ['8:1: checkz: expected one of the keys service, router, platform, release, environments, analysis, strategy, checks, warmUp, mirror, hooks, keep, keepReleases, found "checkz"; did you mean checks?']],
-  ['an unknown key that is like none', good + 'zzzzzzzzz: 1\n', ['8:1: zzzzzzzzz: expected one of the keys service, router, platform, release, environments, analysis, strategy, checks, warmUp, mirror, hooks, keep, keepReleases, found "zzzzzzzzz"']],
-  ['an unknown key in a map', good.replace('  listen', '  lisen: :1\n  listen'), ['3:3: router.lisen: expected one of the keys driver, listen, preview, previewHost, previewHeader, previewCookie, tls, proxyProtocol, trust, requestId, traceContext, tracing, accessLog, hosts, paths, layer, protocol, upstream, instances, sticky, sideHeader, errorPages, modes, limits, haproxy, found "lisen"; did you mean listen?']],
+  ['an unknown key', good + 'checkz: []\n', [`8:1: checkz: expected one of the keys ${specKeys}, found "checkz"; did you mean checks?`]],
+  ['an unknown key that is like none', good + 'zzzzzzzzz: 1\n', [`8:1: zzzzzzzzz: expected one of the keys ${specKeys}, found "zzzzzzzzz"`]],
+  ['an unknown key in a map', good.replace('  listen', '  lisen: :1\n  listen'), [`3:3: router.lisen: expected one of the keys ${routerKeys}, haproxy, found "lisen"; did you mean listen?`]],
   ['a key of another case', web('health:\n  tcp: true\n  start_period: 10s'), ['10:9: environments.layers.web.health.start_period: expected one of the keys http, tcp, command, running, interval, timeout, startPeriod, healthy, unhealthy, found "start_period"; did you mean startPeriod?']],
-  ['a key in the wrong place', good + 'command: [node]\n', ['8:1: command: expected one of the keys service, router, platform, release, environments, analysis, strategy, checks, warmUp, mirror, hooks, keep, keepReleases, found "command"']],
+  ['a key in the wrong place', good + 'command: [node]\n', [`8:1: command: expected one of the keys ${specKeys}, found "command"`]],
   ['listen as a number that is no port', good.replace('127.0.0.1:8080', '80800'), ['3:11: router.listen: expected an address such as 127.0.0.1:8080, [::1]:8080 or :8080, found 80800']],
   ['listen without a port', good.replace('127.0.0.1:8080', 'localhost'), ['3:11: router.listen: expected an address such as 127.0.0.1:8080, [::1]:8080 or :8080, found "localhost"']],
   ['a port out of range', good.replace('127.0.0.1:8080', '":70000"'), ['3:11: router.listen: expected an address such as 127.0.0.1:8080, [::1]:8080 or :8080, found ":70000"']],
@@ -56,7 +63,7 @@ export const wrongSpecs: readonly (readonly [string, string, readonly string[]])
   ['a host twice', good.replace('8080\n', '8080\n  hosts: [a.example, a.example]\n'), ['4:22: router.hosts[1]: expected each host once, found "a.example"']],
   ['a preview host that is a host', good.replace('8080\n', '8080\n  hosts: [a.example]\n  previewHost: a.example\n'), ['5:16: router.previewHost: expected a host that is not one of router.hosts, found "a.example"']],
   ['a prefix with dots', good.replace('8080\n', '8080\n  paths: [{ prefix: /a/.. }]\n'), ['4:21: router.paths[0].prefix: expected a path such as /api, of letters, digits, dots, dashes, _ and ~, without a slash at its end, found "/a/.."']],
-  ['an unknown driver', good.replace('8080\n', '8080\n  driver: traefik\n'), ['4:11: router.driver: expected one of embedded, haproxy, found "traefik"']],
+  ['an unknown driver', good.replace('8080\n', '8080\n  driver: traefik\n'), ['4:11: router.driver: expected one of embedded, haproxy, kernel, found "traefik"']],
   ['settings of a driver that is not the one', good.replace('8080\n', '8080\n  haproxy: {}\n'), ['4:3: router.haproxy: expected router.haproxy only with driver: haproxy, found an empty map']],
   ['a canary without steps', good + 'strategy:\n  kind: canary\n', ['9:9: strategy.kind: expected either steps or weights with kind canary, found "canary"']],
   ['a canary with both forms', good + 'strategy:\n  kind: canary\n  weights: [5]\n  steps: [{ weight: 5 }]\n', ['9:9: strategy.kind: expected either steps or weights with kind canary, found "canary"']],
@@ -128,6 +135,7 @@ export const wrongSpecs: readonly (readonly [string, string, readonly string[]])
   ['a cookie where no request is read', good.replace('8080\n', '8080\n  protocol: tcp\n  sticky: { by: cookie }\n'), ['5:17: router.sticky.by: expected client with protocol tcp: no request is read, found "cookie"']],
   ['a page for a status that is no error', good.replace('8080\n', '8080\n  errorPages: { 200: a.html }\n'), ['4:17: router.errorPages["200"]: expected a status such as 503, or 4xx or 5xx, found "200"']],
   ['a page of no type', good.replace('8080\n', '8080\n  errorPages: { 503: a.png }\n'), ['4:22: router.errorPages["503"]: expected the path of a file that ends with .html, .htm, .txt, .json, .xml, found "a.png"']],
+  ['the kernel for requests', good.replace('8080\n', '8080\n  driver: kernel\n'), ['2:1: router.protocol: expected protocol tcp with driver kernel: it sees connections, and no requests, but it is missing']],
   ['pages where nothing is answered', good.replace('8080\n', '8080\n  protocol: tcp\n  errorPages: { 503: a.html }\n'), ['5:3: router.errorPages: expected no errorPages with protocol tcp: nothing is answered there, found a map with 503']],
   ['an analysis that is a word', good + 'analysis: yes please\n', ['8:11: analysis: expected true or a map, found "yes please"']],
   ['an unknown key of the analysis', good + 'analysis: {evry: 1s}\n', ['8:12: analysis.evry: expected one of the keys measures, every, settle, leastRequests, alpha, inconclusive, waitAtMost, found "evry"; did you mean every?']],
@@ -164,5 +172,5 @@ export const wrongSpecs: readonly (readonly [string, string, readonly string[]])
   ['a build that is no list of lists', good + 'release:\n  build: [npm, ci]\n', ['9:11: release.build[0]: expected a list of words, the program first, e.g. [node, server.js], found "npm"', '9:16: release.build[1]: expected a list of words, the program first, e.g. [node, server.js], found "ci"']],
   ['what an alias brings in', 'service: shop\nrouter: { listen: ":1" }\nenvironments:\n  layers:\n    web: &web\n      command: node\n    worker: *web\n', ['6:16: environments.layers.web.command: expected a list of words, the program first, e.g. [node, server.js], found "node"', '6:16: environments.layers.worker.command: expected a list of words, the program first, e.g. [node, server.js], found "node"']],
   ['what a merge brings in', 'service: shop\nrouter: { listen: ":1" }\nenvironments:\n  layers:\n    web: &web\n      command: [a]\n      instances: 0\n    worker:\n      <<: *web\n      port: 1\n', ['7:18: environments.layers.web.instances: expected a number of at least 1, found 0', '7:18: environments.layers.worker.instances: expected a number of at least 1, found 0']],
-  ['problems in many places', 'servce: shop\nrouter:\n  listen: x\n  layer: api\nenvironments:\n  layers:\n    web:\n      command: node\n      instances: two\nkeep: 1\n', ['1:1: service: expected a name of lower-case letters, digits and dashes, at most 40, not beginning or ending with a dash, but it is missing', '1:1: servce: expected one of the keys service, router, platform, release, environments, analysis, strategy, checks, warmUp, mirror, hooks, keep, keepReleases, found "servce"; did you mean service?', '3:11: router.listen: expected an address such as 127.0.0.1:8080, [::1]:8080 or :8080, found "x"', '4:10: router.layer: expected one of the layers: web, found "api"', '8:16: environments.layers.web.command: expected a list of words, the program first, e.g. [node, server.js], found "node"', '9:18: environments.layers.web.instances: expected a number, found "two"', '10:7: keep: expected a duration such as 500ms, 10s, 5m or 1h, found 1; did you mean 1ms or 1s?']],
+  ['problems in many places', 'servce: shop\nrouter:\n  listen: x\n  layer: api\nenvironments:\n  layers:\n    web:\n      command: node\n      instances: two\nkeep: 1\n', ['1:1: service: expected a name of lower-case letters, digits and dashes, at most 40, not beginning or ending with a dash, but it is missing', `1:1: servce: expected one of the keys ${specKeys}, found "servce"; did you mean service?`, '3:11: router.listen: expected an address such as 127.0.0.1:8080, [::1]:8080 or :8080, found "x"', '4:10: router.layer: expected one of the layers: web, found "api"', '8:16: environments.layers.web.command: expected a list of words, the program first, e.g. [node, server.js], found "node"', '9:18: environments.layers.web.instances: expected a number, found "two"', '10:7: keep: expected a duration such as 500ms, 10s, 5m or 1h, found 1; did you mean 1ms or 1s?']],
 ];

@@ -108,7 +108,7 @@ async function control(
     webhooks: createWebhookSender({ clock, allow: webhookAllow }),
     gauge: createGauge(),
     platform: () => platform,
-    router: createRouters(router),
+    router: createRouters(router, clock),
     lease: () => tenure.lease,
     readPage,
   });

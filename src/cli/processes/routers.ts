@@ -1,9 +1,12 @@
 import { resolve } from 'node:path';
 import { HaproxySettings } from '../../core/spec/haproxy.ts';
+import { KernelSettings } from '../../core/spec/kernel.ts';
 import type { Spec } from '../../core/spec.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Router } from '../../ports/router.ts';
 import { TableRouter } from '../../routers/configured/table-router.ts';
 import { HaproxyPlace } from '../../routers/haproxy/haproxy-place.ts';
+import { KernelRouter } from '../../routers/kernel/kernel-router.ts';
 
 type RouterSpec = Spec['router'];
 type Maker = (settings: RouterSpec, base: string) => Router;
@@ -13,7 +16,10 @@ type Maker = (settings: RouterSpec, base: string) => Router;
  *
  * @param embedded our own proxy
  */
-export function createRouters(embedded: Router): (settings: RouterSpec, base: string) => Router {
+export function createRouters(
+  embedded: Router,
+  clock: Clock,
+): (settings: RouterSpec, base: string) => Router {
   const makers: Readonly<Record<RouterSpec['driver'], Maker>> = {
     embedded: () => embedded,
     haproxy({ haproxy = HaproxySettings.parse({}) }, base) {
@@ -22,6 +28,7 @@ export function createRouters(embedded: Router): (settings: RouterSpec, base: st
         new HaproxyPlace({ ...haproxy, config: resolve(base, config), socket: resolve(base, socket) }),
       );
     },
+    kernel: ({ kernel = KernelSettings.parse({}) }) => new KernelRouter(kernel, () => clock.now()),
   };
   const made = new Map<string, Router>();
   return (settings, base) => {

@@ -12,6 +12,7 @@ import { PreviewCookie, PreviewHeader, testerRules } from '../testers.ts';
 import { Otlp } from '../tracing.ts';
 import { Upstream } from '../upstream.ts';
 import { HaproxySettings } from './haproxy.ts';
+import { KernelSettings } from './kernel.ts';
 import { Name } from './name.ts';
 import { driverRules, routerDrivers } from './router-drivers.ts';
 import { Tls } from './tls.ts';
@@ -104,6 +105,9 @@ export const RouterSpec = z
     ),
     limits: Limits.default(Limits.parse({})).describe(
       'What clients and instances may take, in bytes and time. See docs/limits.md.',
+    ),
+    kernel: KernelSettings.optional().describe(
+      'With `driver: kernel`. See [routers/kernel.md](routers/kernel.md).',
     ),
     haproxy: HaproxySettings.optional().describe(
       'With `driver: haproxy`: where it is. See [routers/haproxy.md](routers/haproxy.md).',
