@@ -6,6 +6,8 @@ import type {
   DeploymentView,
   DeployRequest,
   EventMessage,
+  GoBackRequest,
+  KeepRequest,
   LogsView,
   ModeRequest,
   ModeSetView,
@@ -55,12 +57,12 @@ export class Client {
     return this.#call('POST', this.#path(name, 'deployments'), request);
   }
 
-  rollback(name: string, by: string): Promise<SwitchedView> {
-    return this.#call('POST', this.#path(name, 'rollback'), { by });
+  rollback(name: string, request: GoBackRequest): Promise<SwitchedView> {
+    return this.#call('POST', this.#path(name, 'rollback'), request);
   }
 
-  switchTo(name: string, to: Colour, by: string): Promise<SwitchedView> {
-    return this.#call('POST', this.#path(name, 'switch'), { by, to });
+  switchTo(name: string, to: Colour, request: GoBackRequest): Promise<SwitchedView> {
+    return this.#call('POST', this.#path(name, 'switch'), { ...request, to });
   }
 
   setMode(name: string, request: ModeRequest): Promise<ModeSetView> {
@@ -72,8 +74,13 @@ export class Client {
     return this.#call('GET', this.#path(name, 'modes'));
   }
 
-  abort(name: string, by: string): Promise<DeploymentView> {
-    return this.#call('POST', this.#path(name, 'abort'), { by });
+  abort(name: string, request: GoBackRequest): Promise<DeploymentView> {
+    return this.#call('POST', this.#path(name, 'abort'), request);
+  }
+
+  /** Of a deployment that is frozen. */
+  keep(name: string, request: KeepRequest): Promise<DeploymentView> {
+    return this.#call('POST', this.#path(name, 'keep'), request);
   }
 
   /** Newest first. */

@@ -1,9 +1,11 @@
 import { CutoverError, errorTable, type ErrorRecord } from '../core/errors.ts';
+import { describeVerdict } from '../core/verdict.ts';
 import type { DeploymentView, ServiceView } from '../server/api.ts';
 import type { Client } from './client.ts';
 import { answerJson, type Invocation } from './invocation.ts';
 import { errorLines } from './render/error.ts';
 import { receiptSummary } from './render/receipt.ts';
+import { harmless } from './terminal/text.ts';
 import { duration, link, releaseOn } from './render/words.ts';
 
 /** What a deployment that was followed to its end comes to, as an exit code, told in a few lines or as one JSON document. */
@@ -29,8 +31,25 @@ export async function tellResult(
 }
 
 /** Why it did not succeed: what it was turned back for, or, if it could not be taken back, what stood in the way of that. */
-export function failureOf({ id, service, status, failure, steps }: DeploymentView): ErrorRecord | null {
+export function failureOf({
+  id,
+  service,
+  status,
+  endedAt,
+  failure,
+  verdict,
+  steps,
+}: DeploymentView): ErrorRecord | null {
   if (status === 'succeeded') return null;
+  if (status === 'frozen' && endedAt === null) {
+    const { message = 'unknown why', detail } = failure ?? {};
+    return {
+      code: 'rollback-unsafe',
+      message: `service ${service}, deployment ${id}: ${message}; the traffic stays, since going back is ${verdict === null ? 'unsafe' : describeVerdict(verdict)}`,
+      next: 'cutover rollback --accept-loss goes back all the same; cutover keep goes on with the new side',
+      ...(detail === undefined ? {} : { detail }),
+    };
+  }
   if (status === 'frozen') {
     const stuck = steps.find((step) => step.status === 'stuck');
     const why = failure === null ? '' : `; it was turned back because of ${failure.code}: ${failure.message}`;
@@ -67,6 +86,11 @@ function successLines(ended: DeploymentView, service: ServiceView | null, { pain
     kind === 'retire' || to === null
       ? [`${paint.green('done:')} ${kind} of release ${release}`]
       : [`${paint.green('live:')} ${releaseOn(release, version, to)}${at}`];
+  if (ended.decision?.decision === 'keep') {
+    const { by, reason } = ended.decision;
+    const why = `${ended.failure?.code ?? 'it failed'}, and ${by} kept the new side${reason === null ? '' : `: ${reason}`}`;
+    lines.push(`  ${paint.yellow('note:')} ${harmless(why)}`);
+  }
   if (receipt) lines.push(...receiptSummary(receipt, paint));
   const kept = service && Object.values(service.environments).find(({ role }) => role === 'standby');
   if (kept && kept.release !== null) {

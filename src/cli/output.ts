@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import type { Surface } from './terminal/region.ts';
 
 /** Where the command line writes: results on the standard output, everything else on the standard error output. */
@@ -8,6 +9,8 @@ export interface Output {
   readonly note: (text: string) => void;
   /** The terminal that the standard output is; null if it is none, or a dumb one. */
   readonly terminal: Surface | null;
+  /** Asks whoever sits at the terminal; resolves with whether the answer was yes. Null where nobody does. */
+  readonly ask: ((question: string) => Promise<boolean>) | null;
   /** Whether a terminal reads the standard error output. */
   readonly notesAreSeen: boolean;
 }
@@ -23,7 +26,7 @@ export function processOutput(env: Readonly<Record<string, string | undefined>>)
       throw error;
     });
   }
-  const { stdout, stderr } = process;
+  const { stdin, stdout, stderr } = process;
   return {
     line: (text = '') => void stdout.write(`${text}\n`),
     note: (text) => void stderr.write(`${text}\n`),
@@ -35,6 +38,24 @@ export function processOutput(env: Readonly<Record<string, string | undefined>>)
             rows: () => stdout.rows || 24,
           }
         : null,
+    ask: stdin.isTTY && stdout.isTTY ? askOnTerminal : null,
     notesAreSeen: stderr.isTTY,
   };
+}
+
+/** An end of the input, and Ctrl-C, are a no. */
+async function askOnTerminal(question: string): Promise<boolean> {
+  const reader = createInterface({ input: process.stdin, output: process.stdout });
+  const closed = new AbortController();
+  reader.once('close', () => closed.abort());
+  reader.once('SIGINT', () => reader.close());
+  try {
+    const answer = await reader.question(question, { signal: closed.signal });
+    return ['y', 'yes'].includes(answer.trim().toLowerCase());
+  } catch (error) {
+    if (closed.signal.aborted) return false;
+    throw error;
+  } finally {
+    reader.close();
+  }
 }

@@ -16,7 +16,8 @@ import type { ProxyOptions } from './verbs/proxy.ts';
 import type { ReceiptOptions, ReceiptWords } from './verbs/receipt.ts';
 import type { ShowOptions } from './verbs/show.ts';
 import type { StatusOptions } from './verbs/status.ts';
-import type { ByOption } from './verbs/switch.ts';
+import type { GoBackOptions } from './go-back.ts';
+import type { KeepOptions } from './verbs/keep.ts';
 import type { TopOptions } from './verbs/top.ts';
 import type { UpOptions } from './verbs/up.ts';
 import type { ReleaseOptions } from './release-order.ts';
@@ -153,25 +154,37 @@ export function makeProgram({ begin, end }: Running): Program {
       end(await (await import('./verbs/deploy.ts')).deploy(told(command), source, options));
     });
 
-  verb('switch', 'Send the traffic to the other environment, if it is ready', [
-    ['cutover switch green', 'all traffic to green'],
-    ['cutover switch blue shop', 'the traffic of the service shop to blue'],
-  ])
-    .addArgument(new Argument('<colour>', 'blue or green').choices(['blue', 'green']))
-    .argument('[service]', serviceText)
-    .addOption(byOption())
-    .action(async (colour: string, service: string | undefined, options: ByOption, command: Command) => {
-      end(await (await import('./verbs/switch.ts')).switchTo(told(command), colour, service, options));
-    });
+  withGoBackOptions(
+    verb('switch', 'Send the traffic to the other environment, if it is ready', [
+      ['cutover switch green', 'all traffic to green'],
+      ['cutover switch blue shop', 'the traffic of the service shop to blue'],
+    ])
+      .addArgument(new Argument('<colour>', 'blue or green').choices(['blue', 'green']))
+      .argument('[service]', serviceText),
+  ).action(async (colour: string, service: string | undefined, options: GoBackOptions, command: Command) => {
+    end(await (await import('./verbs/switch.ts')).switchTo(told(command), colour, service, options));
+  });
 
-  verb('rollback', 'Send the traffic back to the release before, which is kept hot', [
-    ['cutover rollback', 'back, at once'],
-    ['cutover rollback shop --json', 'back, and print what was measured as JSON'],
+  withGoBackOptions(
+    verb('rollback', 'Send the traffic back to the release before, which is kept hot', [
+      ['cutover rollback', 'back, at once; on a terminal it asks first if writes are lost'],
+      ['cutover rollback shop --json', 'back, and print what was measured as JSON'],
+      ['cutover rollback --accept-loss --reason "orders are wrong"', 'also if going back is unsafe'],
+    ]).argument('[service]', serviceText),
+  ).action(async (service: string | undefined, options: GoBackOptions, command: Command) => {
+    end(await (await import('./verbs/switch.ts')).rollback(told(command), service, options));
+  });
+
+  verb('keep', 'Keep the new side of a deployment that is frozen, and go on', [
+    ['cutover keep --reason "the errors are known"', 'the deployment goes on, and succeeds with a note'],
+    ['cutover keep shop --detach', 'order it and return'],
   ])
     .argument('[service]', serviceText)
+    .option('--detach', 'Do not follow')
+    .option('--reason <text>', 'Why, for the record')
     .addOption(byOption())
-    .action(async (service: string | undefined, options: ByOption, command: Command) => {
-      end(await (await import('./verbs/switch.ts')).rollback(told(command), service, options));
+    .action(async (service: string | undefined, options: KeepOptions, command: Command) => {
+      end(await (await import('./verbs/keep.ts')).keep(told(command), service, options));
     });
 
   withModeOptions(
@@ -190,16 +203,16 @@ export function makeProgram({ begin, end }: Running): Program {
       end(await (await import('./verbs/mode.ts')).mode(told(command), name, options));
     });
 
-  verb('abort', 'Take back the deployment that is under way', [
-    ['cutover abort', 'take it back, and follow until that is done'],
-    ['cutover abort shop --detach', 'order it and return'],
-  ])
-    .argument('[service]', serviceText)
-    .option('--detach', 'Do not follow')
-    .addOption(byOption())
-    .action(async (service: string | undefined, options: AbortOptions, command: Command) => {
-      end(await (await import('./verbs/abort.ts')).abort(told(command), service, options));
-    });
+  withGoBackOptions(
+    verb('abort', 'Take back the deployment that is under way', [
+      ['cutover abort', 'take it back, and follow until that is done'],
+      ['cutover abort shop --detach', 'order it and return'],
+    ])
+      .argument('[service]', serviceText)
+      .option('--detach', 'Do not follow'),
+  ).action(async (service: string | undefined, options: AbortOptions, command: Command) => {
+    end(await (await import('./verbs/abort.ts')).abort(told(command), service, options));
+  });
 
   verb('status', 'Show what runs where, who is live, and what is under way', [
     ['cutover status', 'all services of this controller'],
@@ -503,6 +516,14 @@ function receiptWords(text: string): ReceiptWords {
 const serviceText = 'Its name (default: that in the spec of this folder, else the only one there is)';
 
 const serviceOption = (): Option => new Option('--service <name>', serviceText);
+
+/** What all verbs that take traffic back are told. */
+const withGoBackOptions = (command: Command): Command =>
+  command
+    .option('--yes', 'Do not ask, though writes are lost')
+    .option('--accept-loss', 'Also if going back is unsafe')
+    .option('--reason <text>', 'Why, for the record')
+    .addOption(byOption());
 
 const byOption = (): Option =>
   new Option('--by <who>', 'Who orders it, for the record (default: you@this-host)');

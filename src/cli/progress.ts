@@ -34,6 +34,23 @@ export function advanced(view: DeploymentView, { version, at, event }: EventReco
       return next({ abortedBy: view.abortedBy ?? event.by });
     case 'turned-back':
       return next({ status: 'turning-back', failure: asRecord(event.error) });
+    case 'deployment-frozen':
+      return next({
+        status: 'frozen',
+        failure: asRecord(event.error),
+        frozenAt: at,
+        verdict: event.verdict,
+      });
+    case 'decision-taken': {
+      const { decision, by, reason } = event;
+      return next({
+        status: decision === 'back' ? 'turning-back' : 'running',
+        decision: { decision, by, reason, at },
+        steps: view.steps.map((each) =>
+          decision === 'keep' && each.status === 'failed' ? { ...each, status: 'done' } : each,
+        ),
+      });
+    }
     case 'undo-started':
       return step(event.step, () => ({ status: 'undoing' }));
     case 'undo-done':

@@ -7,6 +7,7 @@ import type { Plan, PlannedStep } from './plan.ts';
 import type { Counters } from './traffic.ts';
 import type { Colour } from './colour.ts';
 import { pausedBy, type Intervention } from './interventions.ts';
+import type { Verdict } from './verdict.ts';
 import type { Receipt } from './receipt.ts';
 import type { Warmth } from './warm-up.ts';
 
@@ -49,7 +50,18 @@ export interface Weighed {
   readonly counts: Readonly<Record<Colour, { requests: number; failed: number; writes: number }>>;
 }
 
-/** running → succeeded, or running → turned-back → undone | frozen. */
+/** What a person decided about a deployment that was frozen. */
+export interface Decision {
+  readonly decision: 'back' | 'keep';
+  readonly by: string;
+  readonly reason: string | null;
+  readonly at: number;
+}
+
+/**
+ * running → succeeded, or running → turning-back → undone | frozen. A deployment that may not go back by itself is `frozen` without an end:
+ * it waits for a person, and then goes on or is turned back.
+ */
 export type DeploymentStatus = 'running' | 'turning-back' | Outcome;
 
 export interface Deployment {
@@ -61,8 +73,15 @@ export interface Deployment {
   readonly status: DeploymentStatus;
   readonly steps: readonly StepState[];
   readonly abortedBy: string | null;
+  /** Why a person ordered it or had it aborted, if that was said. */
+  readonly reason: string | null;
   /** Why it was turned back. */
   readonly failure: ErrorRecord | null;
+  /** Of going back, as it stood when that was last asked for this deployment. */
+  readonly verdict: Verdict | null;
+  /** When it was frozen to wait for a person, if it ever was, and what was decided. */
+  readonly frozenAt: number | null;
+  readonly decision: Decision | null;
   readonly switches: readonly Switched[];
   readonly weighed: readonly Weighed[];
   /** Oldest first. */
@@ -90,7 +109,17 @@ export type Move =
 
 /** Whether the deployment is under way, so that no other may begin. */
 export const underWay = (deployment: Deployment): boolean =>
-  deployment.status === 'running' || deployment.status === 'turning-back';
+  deployment.status === 'running' || deployment.status === 'turning-back' || awaitsDecision(deployment);
+
+/** Whether it waits for a person, who has to say whether it goes back although that is not safe. */
+export const awaitsDecision = ({ status, endedAt }: Pick<Deployment, 'status' | 'endedAt'>): boolean =>
+  status === 'frozen' && endedAt === null;
+
+/** Whether taking it back moves traffic of users that has come to its side already: what was written there would be lost. */
+export const hasMoved = ({ switches }: Deployment, live: Colour | null): boolean => {
+  const last = switches.at(-1);
+  return last !== undefined && last.from !== null && last.to === live;
+};
 
 export function nextMove(deployment: Deployment): Move {
   const { steps } = deployment;

@@ -22,6 +22,8 @@ export const errorTable = {
   'nothing-running': { exit: 5, title: 'No deployment is under way' },
   'nothing-to-roll-back-to': { exit: 5, title: 'There is nothing to roll back to' },
   'not-ready': { exit: 5, title: 'The other side is not ready for traffic' },
+  'rollback-unsafe': { exit: 7, title: 'Going back is not safe' },
+  'not-frozen': { exit: 5, title: 'No deployment waits for a decision' },
   'already-live': { exit: 5, title: 'That environment is live already' },
   'not-waiting': { exit: 5, title: 'The deployment does not wait for that' },
   'stale-epoch': { exit: 5, title: 'A newer controller has changed the router' },

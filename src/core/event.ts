@@ -13,6 +13,7 @@ import { Source } from './release.ts';
 import { Counters } from './traffic.ts';
 import { Warmth } from './warm-up.ts';
 import { Weights } from './weights.ts';
+import { Verdict } from './verdict.ts';
 
 const release = z.int().min(1);
 const deployment = z.int().min(1);
@@ -45,7 +46,15 @@ export const ServiceEvent = z.discriminatedUnion('type', [
     spec: z.record(z.string(), z.unknown()),
     by,
   }),
-  z.object({ type: z.literal('deployment-started'), deployment, plan: Plan, by }),
+  /** `verdict`: of going back, as it stood when a person ordered that, and `reason`, which the person gave. */
+  z.object({
+    type: z.literal('deployment-started'),
+    deployment,
+    plan: Plan,
+    by,
+    reason: reason.optional(),
+    verdict: Verdict.nullable().optional(),
+  }),
   z.object({ type: z.literal('step-started'), deployment, step }),
   z.object({ type: z.literal('step-done'), deployment, step, says: z.string() }),
   z.object({ type: z.literal('step-failed'), deployment, step, error: ErrorRecord }),
@@ -53,7 +62,13 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hook-ended'), deployment, ...HookRun.shape }),
   /** What is known of a side that is watched; recorded when a judgement changes, and now and then, so that no sample is forgotten. */
   z.object({ type: z.literal('analysis-looked'), deployment, step, state: AnalysisState }),
-  z.object({ type: z.literal('abort-requested'), deployment, by }),
+  z.object({
+    type: z.literal('abort-requested'),
+    deployment,
+    by,
+    reason: reason.optional(),
+    verdict: Verdict.nullable().optional(),
+  }),
   /** No further step begins, and holds and bakes last as much longer, until it is resumed. */
   z.object({ type: z.literal('pause-requested'), deployment, by, reason }),
   /** `step`: the hold that is over with it; null: the pause. */
@@ -63,7 +78,23 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   /** What is left of the canary, or after the switch of the bake, is skipped; `force`: gates too. */
   z.object({ type: z.literal('promotion-requested'), deployment, by, force: z.boolean() }),
   /** From here on the deployment is taken back, newest step first. */
-  z.object({ type: z.literal('turned-back'), deployment, error: ErrorRecord }),
+  z.object({
+    type: z.literal('turned-back'),
+    deployment,
+    error: ErrorRecord,
+    verdict: Verdict.nullable().optional(),
+  }),
+  /** It did badly, and the verdict does not allow that it goes back by itself: the traffic stays until a person has decided. */
+  z.object({ type: z.literal('deployment-frozen'), deployment, error: ErrorRecord, verdict: Verdict }),
+  /** What the person decided: `back` takes the deployment back all the same, `keep` goes on with the new side. */
+  z.object({
+    type: z.literal('decision-taken'),
+    deployment,
+    decision: z.enum(['back', 'keep']),
+    by,
+    reason,
+    verdict: Verdict.nullable(),
+  }),
   z.object({ type: z.literal('undo-started'), deployment, step }),
   z.object({ type: z.literal('undo-done'), deployment, step, says: z.string() }),
   z.object({ type: z.literal('undo-failed'), deployment, step, error: ErrorRecord }),
@@ -81,7 +112,7 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('environment-retired'), colour: Colour }),
 
   /** How the service meets requests from here on; the route that says so to the router is ordered with it. */
-  z.object({ type: z.literal('mode-set'), mode: Mode, by, reason: z.string().max(500).nullable() }),
+  z.object({ type: z.literal('mode-set'), mode: Mode, by, reason }),
 
   /** The epoch is given out here, before the router is told: whoever wrote a later one is the newer controller. No deployment: the mode was set, or what is in force was told to a router that had forgotten it. */
   z.object({
@@ -119,6 +150,13 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('mirror-set'), deployment, mirror: RouteMirror.nullable() }),
   /** What came of it. */
   z.object({ type: z.literal('mirror-compared'), deployment, summary: DiffSummary }),
+  /** The router's own counter of the writes of the side that is live, so that they are known when the router is gone. */
+  z.object({
+    type: z.literal('writes-counted'),
+    side: Colour,
+    bootId: z.string(),
+    writes: z.int().min(0),
+  }),
   z.object({ type: z.literal('traffic-measured'), deployment, moment: Moment, counters: Counters }),
   z.object({
     type: z.literal('traffic-drained'),

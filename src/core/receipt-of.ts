@@ -96,6 +96,7 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
       : null,
     switchBack: back ? { to: back.to, epoch: back.epoch, at: back.at, switchMs: back.switchMs } : null,
     ...(deployment.warmth && { warmUp: deployment.warmth }),
+    ...wayBackOf(deployment),
     drainMs: deployment.drain?.drainMs ?? null,
     leftAfterDrain: deployment.drain?.left ?? null,
     steps: steps.map(({ planned, status, startedAt, endedAt }) => ({
@@ -109,4 +110,9 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
     timeline: timelineOf(looks),
     gaps,
   };
+}
+
+function wayBackOf({ verdict, frozenAt, decision, reason }: Deployment): Pick<Draft, 'wayBack'> {
+  if (verdict === null && frozenAt === null && decision === null && reason === null) return {};
+  return { wayBack: { verdict, frozenAt, decision, reason } };
 }

@@ -5,6 +5,7 @@ import { HookRun } from './hook-run.ts';
 import { DiffSummary } from './mirror/diff-report.ts';
 import { Timeline } from './timeline.ts';
 import { Warmth } from './warm-up.ts';
+import { Verdict } from './verdict.ts';
 
 /** SHA-256, in hexadecimal. */
 const Hash = z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected 64 hexadecimal digits' });
@@ -64,6 +65,24 @@ export const Receipt = z.object({
   switchBack: z.object({ to: Colour, epoch: z.int(), at: z.number(), switchMs: z.number() }).nullable(),
   /** What the new side was asked before the switch, so that users found it warm. */
   warmUp: Warmth.optional(),
+  /** What going back would lose or lost, where that was asked; absent where it was not. */
+  wayBack: z
+    .object({
+      verdict: Verdict.nullable(),
+      /** Since when the deployment waited for a person; null: it did not have to. */
+      frozenAt: z.number().nullable(),
+      decision: z
+        .object({
+          decision: z.enum(['back', 'keep']),
+          by: z.string(),
+          reason: z.string().nullable(),
+          at: z.number(),
+        })
+        .nullable(),
+      /** Why a person ordered it or had it aborted. */
+      reason: z.string().nullable(),
+    })
+    .optional(),
   drainMs: z.number().nullable(),
   leftAfterDrain: z.number().nullable(),
   steps: z.array(

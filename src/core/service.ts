@@ -1,5 +1,5 @@
 import { colours, other, type Colour } from './colour.ts';
-import { nextMove, underWay, type Deployment, type StepState } from './deployment.ts';
+import { awaitsDecision, nextMove, underWay, type Deployment, type StepState } from './deployment.ts';
 import { emptyEnvironment, ready, reached, type Environment, type Role } from './environment.ts';
 import type { EventRecord, ServiceEvent } from './event.ts';
 import type { RouteMirror } from './mirror/route-mirror.ts';
@@ -8,6 +8,7 @@ import type { Mode } from './mode.ts';
 import type { Release } from './release.ts';
 import { Spec } from './spec.ts';
 import type { Weights } from './weights.ts';
+import { newTally, withCount, type WriteTally } from './write-tally.ts';
 
 /** A mode that was set: what, who, when and why. */
 export interface ModeSet {
@@ -39,6 +40,8 @@ export interface Service {
   /** What is copied to the side that is not live; null: nothing. */
   readonly mirror: RouteMirror | null;
   readonly deployments: readonly Deployment[];
+  /** What the live side has answered since it got the traffic; null: nothing was live yet. */
+  readonly writes: WriteTally | null;
   /** The hash of the newest receipt, which the next one names. */
   readonly lastReceipt: string | null;
 }
@@ -63,6 +66,7 @@ export const newService = (name: string): Service => ({
   modes: [],
   mirror: null,
   deployments: [],
+  writes: null,
   lastReceipt: null,
 });
 
@@ -207,7 +211,11 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
           error: null,
         })),
         abortedBy: null,
+        reason: event.reason ?? null,
         failure: null,
+        verdict: event.verdict ?? null,
+        frozenAt: null,
+        decision: null,
         switches: [],
         weighed: [],
         interventions: [],
@@ -254,7 +262,11 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
     case 'analysis-looked':
       return step(event.deployment, event.step, ['running'], () => ({ analysis: event.state }));
     case 'abort-requested':
-      return active(event.deployment, ({ abortedBy }) => ({ abortedBy: abortedBy ?? event.by }));
+      return active(event.deployment, ({ abortedBy, reason, verdict }) => ({
+        abortedBy: abortedBy ?? event.by,
+        reason: reason ?? event.reason ?? null,
+        verdict: event.verdict ?? verdict,
+      }));
     case 'pause-requested':
       return intervene({ kind: 'pause', step: null, reason: event.reason });
     case 'resume-requested':
@@ -270,7 +282,35 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
     case 'turned-back':
       if (service.deployments[event.deployment - 1]?.status !== 'running')
         refuse('the deployment is not running');
-      return active(event.deployment, () => ({ status: 'turning-back', failure: event.error }));
+      return active(event.deployment, ({ verdict }) => ({
+        status: 'turning-back',
+        failure: event.error,
+        verdict: event.verdict ?? verdict,
+      }));
+    case 'deployment-frozen': {
+      const found = service.deployments[event.deployment - 1];
+      if (found?.status !== 'running') refuse('the deployment is not running');
+      if (!found?.steps.some(({ status }) => status === 'failed')) refuse('none of its steps has failed');
+      return active(event.deployment, () => ({
+        status: 'frozen',
+        frozenAt: at,
+        failure: event.error,
+        verdict: event.verdict,
+      }));
+    }
+    case 'decision-taken':
+      return active(event.deployment, (found) => {
+        if (!awaitsDecision(found)) refuse(`deployment ${found.id} does not wait for a decision`);
+        const { decision, by, reason } = event;
+        const decided = { decision: { decision, by, reason, at }, verdict: event.verdict ?? found.verdict };
+        if (decision === 'back') return { ...decided, status: 'turning-back' };
+        const steps = found.steps.map((state) =>
+          state.status === 'failed'
+            ? { ...state, status: 'done' as const, says: `it failed, and ${by} decided to keep the new side` }
+            : state,
+        );
+        return { ...decided, status: 'running', steps };
+      });
     case 'undo-started':
       if (service.deployments[event.deployment - 1]?.status !== 'turning-back')
         refuse('the deployment is not turned back');
@@ -371,7 +411,13 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         switches: [...switches, { epoch, from, to, at, switchMs, holdMs, held }],
       }));
       const to_ = { ...service.environments[to], wasLive: true, keptUntil: null };
-      return { ...switched, live: to, environments: { ...service.environments, [to]: to_ } };
+      const counted = service.deployments[event.deployment - 1]?.measured.switch;
+      return {
+        ...switched,
+        live: to,
+        environments: { ...service.environments, [to]: to_ },
+        writes: newTally(to, at, counted),
+      };
     }
     case 'mirror-set': {
       const { mirror } = event;
@@ -382,10 +428,22 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
     }
     case 'mirror-compared':
       return active(event.deployment, () => ({ mirrored: event.summary }));
-    case 'traffic-measured':
-      return deployment(event.deployment, ({ measured }) => ({
+    case 'writes-counted':
+      if (service.writes?.side !== event.side) return refuse(`${event.side} is not live`);
+      return next({ writes: withCount(service.writes, event) });
+    case 'traffic-measured': {
+      const seen = deployment(event.deployment, ({ measured }) => ({
         measured: { ...measured, [event.moment]: event.counters },
       }));
+      const { writes } = service;
+      const { bootId } = event.counters;
+      // One that was measured before a restart of the router may be recorded after it: only `writes-counted` goes on to another router.
+      if (writes?.bootId !== bootId) return seen;
+      return {
+        ...seen,
+        writes: withCount(writes, { bootId, writes: event.counters[writes.side].writes }),
+      };
+    }
     case 'traffic-drained':
       return active(event.deployment, () => ({
         drain: { colour: event.colour, drainMs: event.drainMs, left: event.left },

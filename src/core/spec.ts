@@ -7,6 +7,7 @@ import { Hook } from './spec/hook.ts';
 import { Layer } from './spec/layer.ts';
 import { MirrorSpec } from './spec/mirror.ts';
 import { Name } from './spec/name.ts';
+import { RollbackSpec } from './spec/rollback.ts';
 import { RouterSpec } from './spec/router.ts';
 import { StrategySpec } from './spec/strategy.ts';
 import { Variables } from './spec/variables.ts';
@@ -79,6 +80,9 @@ export const Spec = z
       'What is looked at while a release takes traffic (canary and bake), and what sends it back. `true`: all defaults. Default: only that its instances are healthy. See docs/analysis.md.',
     ),
     strategy: StrategySpec.default(StrategySpec.parse({})).describe('How a release is taken live.'),
+    rollback: RollbackSpec.default(RollbackSpec.parse({})).describe(
+      'When going back is safe, and who may decide it. See docs/rollback.md.',
+    ),
     checks: z
       .array(Check)
       .max(100)

@@ -1,6 +1,13 @@
 import type { Colour } from '../core/colour.ts';
-import { colours, other } from '../core/colour.ts';
-import { underWay, type Deployment, type Switched } from '../core/deployment.ts';
+import { colours } from '../core/colour.ts';
+import {
+  awaitsDecision,
+  hasMoved,
+  underWay,
+  type Decision,
+  type Deployment,
+  type Switched,
+} from '../core/deployment.ts';
 import { CutoverError, errorRecord, type ErrorRecord } from '../core/errors.ts';
 import type { EventRecord, ServiceEvent } from '../core/event.ts';
 import { ready } from '../core/environment.ts';
@@ -13,7 +20,7 @@ import { Spec, type SpecInput } from '../core/spec.ts';
 import { retire, nextRetirement } from '../core/strategies/retire.ts';
 import { rollback, switchTo } from '../core/strategies/to-side.ts';
 import type { Looks } from '../core/timeline.ts';
-import type { Verdict } from '../core/verdict.ts';
+import { describeVerdict, type Verdict } from '../core/verdict.ts';
 import type { Checker } from '../ports/check.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CommandRunner } from '../ports/command.ts';
@@ -31,6 +38,8 @@ import { Readings } from './readings.ts';
 import { patientRouter } from './patient-router.ts';
 import { RouteOrders, type ModeChange, type ModeSetter } from './route-orders.ts';
 import { deploymentOf, measured, Stopping, walk } from './walk.ts';
+import { WayBack } from './way-back.ts';
+import { WriteWatch } from './write-watch.ts';
 
 /** What the engine is built from. The drivers of a service are those that its newest release names. */
 export interface EngineParts {
@@ -66,6 +75,14 @@ export interface Progress {
   readonly text: string;
 }
 
+/** How a person orders that the traffic goes back. */
+export interface GoBack {
+  /** Why, for the record. */
+  readonly reason?: string | undefined;
+  /** Also if it is unsafe. */
+  readonly acceptLoss?: boolean | undefined;
+}
+
 const retryMs = 1000;
 
 interface Running {
@@ -78,6 +95,8 @@ interface Entry {
   readonly journal: Journal;
   readonly orders: RouteOrders;
   readonly readings: Readings;
+  readonly wayBack: WayBack;
+  readonly writes: WriteWatch;
   running: Running | null;
   retirement: AbortController | null;
   /** Why nothing moves, while the log cannot be written. */
@@ -170,25 +189,49 @@ export class Engine {
   /**
    * Takes the traffic back to the side that is kept hot; resolves when it is there (draining goes on). A deployment that is
    * under way and has switched already is turned back instead, which comes to the same.
-   * Throws `nothing-to-roll-back-to`, `deployment-running`, or what kept the switch from happening.
+   * Throws `nothing-to-roll-back-to`, `deployment-running`, `rollback-unsafe`, or what kept the switch from happening.
    */
-  async rollback(name: string, by: string): Promise<Switched & { deployment: number }> {
+  async rollback(
+    name: string,
+    by: string,
+    how: GoBack = {},
+  ): Promise<Switched & { deployment: number; verdict: Verdict | null }> {
     const entry = this.#entry(name);
     const running = current(entry.journal.service);
-    const switched = running?.switches.at(-1);
-    if (running && switched) {
-      await this.abort(name, by);
-      return this.#switched(entry, running.id, running.switches.length);
+    if (running && running.switches.length > 0) {
+      const { verdict } = await this.abort(name, by, how);
+      return { ...(await this.#switched(entry, running.id, running.switches.length)), verdict };
     }
-    const { id } = await this.#start(entry, by, (service) => ({ plan: rollback(service) }));
-    return this.#switched(entry, id, 0);
+    return this.#moveBack(entry, by, how, rollback);
   }
 
-  /** Sends the traffic to the named side; resolves when it is there. Throws `already-live`, `not-ready`, `deployment-running`. */
-  async switchTo(name: string, to: Colour, by: string): Promise<Switched & { deployment: number }> {
-    const entry = this.#entry(name);
-    const { id } = await this.#start(entry, by, (service) => ({ plan: switchTo(service, to) }));
-    return this.#switched(entry, id, 0);
+  async #moveBack(
+    entry: Entry,
+    by: string,
+    how: GoBack,
+    plan: (service: Service) => Plan,
+  ): Promise<Switched & { deployment: number; verdict: Verdict | null }> {
+    const { service } = entry.journal;
+    // What cannot be done at all is told before what it would cost.
+    if (!current(service)) plan(service);
+    const verdict = current(service) ? null : await this.verdict(service.name, true);
+    expectAccepted(service.name, verdict, how);
+    const { reason = null } = how;
+    const { id } = await this.#start(entry, by, (now) => ({ plan: plan(now), order: { reason, verdict } }));
+    return { ...(await this.#switched(entry, id, 0)), verdict };
+  }
+
+  /**
+   * Sends the traffic to the named side; resolves when it is there. To the side that had it before, this is a rollback. Throws `already-live`,
+   * `not-ready`, `deployment-running`, `rollback-unsafe`.
+   */
+  async switchTo(
+    name: string,
+    to: Colour,
+    by: string,
+    how: GoBack = {},
+  ): Promise<Switched & { deployment: number; verdict: Verdict | null }> {
+    return this.#moveBack(this.#entry(name), by, how, (service) => switchTo(service, to));
   }
 
   /** Sets how the service meets requests, as `RouteOrders.setMode`; also while a deployment is under way, which goes on. */
@@ -196,9 +239,24 @@ export class Engine {
     return this.#entry(name).orders.setMode(order, setter);
   }
 
-  /** Has the deployment that is under way taken back; resolves when that is on record. Throws `nothing-running`. */
-  async abort(name: string, by: string): Promise<Deployment> {
+  /**
+   * Has the deployment that is under way taken back; resolves when that is on record, with what going back costs if the traffic has moved.
+   * Throws `nothing-running`, `rollback-unsafe`.
+   */
+  async abort(
+    name: string,
+    by: string,
+    how: GoBack = {},
+  ): Promise<{ deployment: Deployment; verdict: Verdict | null }> {
     const entry = this.#entry(name);
+    const { service } = entry.journal;
+    const under = current(service);
+    const moved =
+      under !== undefined && under.status !== 'turning-back' && hasMoved(under, entry.journal.service.live);
+    const verdict = moved ? await this.verdict(name, true) : null;
+    expectAccepted(name, verdict, how);
+    if (under && awaitsDecision(under))
+      return { deployment: await this.#decide(entry, 'back', by, how.reason ?? null, verdict), verdict };
     const after = await entry.journal.append((service) => {
       const deployment = current(service);
       if (!deployment) {
@@ -210,11 +268,19 @@ export class Engine {
           },
         );
       }
-      return [{ type: 'abort-requested', deployment: deployment.id, by }];
+      return [
+        {
+          type: 'abort-requested',
+          deployment: deployment.id,
+          by,
+          ...(how.reason !== undefined && { reason: how.reason }),
+          ...(verdict && { verdict }),
+        },
+      ];
     });
     const { running } = entry;
     running?.abort.abort(new CutoverError('aborted', `deployment ${running.id} was aborted by ${by}`));
-    return deploymentOf(after, running?.id ?? after.deployments.length);
+    return { deployment: deploymentOf(after, running?.id ?? after.deployments.length), verdict };
   }
 
   /**
@@ -235,30 +301,39 @@ export class Engine {
     return { deployment: deploymentOf(after, after.deployments.length), changed: said.length > 0 };
   }
 
-  /** Is going back still safe? Null if there is nothing to go back to. */
-  async verdict(name: string): Promise<Verdict | null> {
-    const { service } = this.#entry(name).journal;
-    const { live } = service;
-    if (live === null) return null;
-    const environment = service.environments[other(live)];
-    if (!environment.wasLive || environment.release === null) return null;
-    const atSwitch = service.deployments.findLast(({ switches }) => switches.at(-1)?.to === live)?.measured
-      .switch;
-    const router = this.#router(service);
-    const now = await measured({ router, service: () => service, report: () => undefined });
-    if (!now || !atSwitch)
-      return {
-        verdict: 'unsafe',
-        why: 'the router was not measured, so the writes since the switch are not known',
-      };
-    const writes = now[live].writes - (now.bootId === atSwitch.bootId ? atSwitch[live].writes : 0);
-    if (writes > 0) return { verdict: 'lossy', writes };
-    if (now.bootId !== atSwitch.bootId)
-      return {
-        verdict: 'unsafe',
-        why: 'the proxy was restarted since the switch, so the writes before are not known',
-      };
-    return { verdict: 'safe' };
+  /** Goes on with the new side of a deployment that was frozen; resolves when that is on record. Throws `not-frozen`. */
+  async keep(name: string, by: string, reason: string | null): Promise<Deployment> {
+    return this.#decide(this.#entry(name), 'keep', by, reason, null);
+  }
+
+  async #decide(
+    entry: Entry,
+    decision: Decision['decision'],
+    by: string,
+    reason: string | null,
+    verdict: Verdict | null,
+  ): Promise<Deployment> {
+    // The walk that froze it may be about to end.
+    await entry.running?.done;
+    const after = await entry.journal.append((now) => {
+      const frozen = current(now);
+      if (!frozen || !awaitsDecision(frozen)) throw notFrozen(now);
+      return [{ type: 'decision-taken', deployment: frozen.id, decision, by, reason, verdict }];
+    });
+    const deployment = deploymentOf(after, after.deployments.length);
+    this.#begin(entry, deployment);
+    return deployment;
+  }
+
+  /** Is going back still safe? Null if there is nothing to go back to. `fresh`: a command of the release is asked now. */
+  async verdict(name: string, fresh = false): Promise<Verdict | null> {
+    const entry = this.#entry(name);
+    const { service } = entry.journal;
+    return entry.wayBack.verdict(
+      service,
+      { platform: this.#platform(service), router: this.#router(service) },
+      fresh,
+    );
   }
 
   /** The records of a service after a version. */
@@ -296,6 +371,8 @@ export class Engine {
 
   /** Stops walking where it stands; what is under way goes on with the next controller. */
   async stop(): Promise<void> {
+    // The proxy may be stopped or upgraded next: what it has counted is taken into the log as it is now.
+    await Promise.all([...this.#entries.values()].map(({ writes }) => writes.look()));
     this.#stop.abort(new Stopping('the controller stops'));
     for (const { running, retirement } of this.#entries.values()) {
       retirement?.abort();
@@ -327,7 +404,20 @@ export class Engine {
       () => this.#router(journal.service),
       () => clock.now(),
     );
-    const entry: Entry = { journal, orders, readings, running: null, retirement: null, halted: null };
+    const router = (): Router => this.#router(journal.service);
+    const writes = new WriteWatch(journal, router, clock, this.#stop.signal);
+    const wayBack = new WayBack(this.parts.checker, clock);
+    void writes.run();
+    const entry: Entry = {
+      journal,
+      orders,
+      readings,
+      wayBack,
+      writes,
+      running: null,
+      retirement: null,
+      halted: null,
+    };
     this.#entries.set(name, entry);
     return entry;
   }
@@ -355,7 +445,11 @@ export class Engine {
   async #start(
     entry: Entry,
     by: string,
-    decide: (service: Service) => { plan: Plan; created?: ServiceEvent | null },
+    decide: (service: Service) => {
+      plan: Plan;
+      created?: ServiceEvent | null;
+      order?: { reason: string | null; verdict: Verdict | null };
+    },
   ): Promise<Deployment> {
     entry.retirement?.abort();
     // What the router has counted so far; measured before, since the log is written in one go.
@@ -368,10 +462,10 @@ export class Engine {
       after = await entry.journal.append((now) => {
         const running = current(now);
         if (running) throw deploymentRunning(now, running);
-        const { plan, created } = decide(now);
+        const { plan, created, order } = decide(now);
         const deployment = now.deployments.length + 1;
         const events: ServiceEvent[] = created ? [created] : [];
-        events.push({ type: 'deployment-started', deployment, plan, by });
+        events.push({ type: 'deployment-started', deployment, plan, by, ...order });
         if (start) events.push({ type: 'traffic-measured', deployment, moment: 'start', counters: start });
         return events;
       });
@@ -412,7 +506,13 @@ export class Engine {
     const { clock } = this.parts;
     for (;;) {
       try {
-        await walk(entry.journal, id, (deployment) => this.#context(entry, deployment, signal), looks);
+        await walk(
+          entry.journal,
+          id,
+          (deployment) => this.#context(entry, deployment, signal),
+          looks,
+          () => this.verdict(entry.journal.name, true),
+        );
         return;
       } catch (thrown) {
         if (thrown instanceof Stopping) return;
@@ -562,7 +662,39 @@ function existing(service: Service, number: number): Release {
   );
 }
 
-function deploymentRunning({ name }: Service, { id, by, plan, steps }: Deployment): CutoverError {
+function expectAccepted(service: string, verdict: Verdict | null, { acceptLoss }: GoBack): void {
+  if (verdict?.verdict !== 'unsafe' || acceptLoss === true) return;
+  throw new CutoverError(
+    'rollback-unsafe',
+    `service ${service}: expected that going back is safe or lossy, found it ${describeVerdict(verdict)}`,
+    {
+      next: 'cutover rollback --accept-loss goes back all the same; otherwise mend the new release and deploy it',
+      detail: { verdict },
+    },
+  );
+}
+
+function notFrozen({ name, deployments }: Service): CutoverError {
+  const last = deployments.at(-1);
+  return new CutoverError(
+    'not-frozen',
+    `service ${name}: expected a deployment that is frozen and waits for a person, found ${last ? `deployment ${last.id} ${last.status}` : 'none'}`,
+    { next: 'cutover status shows what stands' },
+  );
+}
+
+function deploymentRunning({ name }: Service, deployment: Deployment): CutoverError {
+  const { id, by, plan, steps } = deployment;
+  if (awaitsDecision(deployment)) {
+    return new CutoverError(
+      'deployment-running',
+      `service ${name}: expected no deployment under way, found deployment ${id} (${plan.kind} of release ${plan.release} by ${by}) frozen: it waits for a person`,
+      {
+        next: 'cutover keep goes on with the new side; cutover rollback --accept-loss goes back',
+        detail: { deployment: id, by },
+      },
+    );
+  }
   const step = steps.find(({ status }) => status === 'running' || status === 'undoing')?.planned.kind;
   return new CutoverError(
     'deployment-running',

@@ -1,11 +1,12 @@
-import { nextMove, type Deployment } from '../core/deployment.ts';
-import { errorRecord } from '../core/errors.ts';
+import { hasMoved, nextMove, type Deployment } from '../core/deployment.ts';
+import { errorRecord, type ErrorRecord } from '../core/errors.ts';
 import type { ServiceEvent } from '../core/event.ts';
 import { sealed } from '../core/receipt-chain.ts';
 import { receiptOf } from '../core/receipt-of.ts';
-import { fold, type Service } from '../core/service.ts';
+import { fold, releaseOf, type Service } from '../core/service.ts';
 import { withLook, type Looks } from '../core/timeline.ts';
 import type { Counters } from '../core/traffic.ts';
+import { mayGoBackByItself, type Verdict } from '../core/verdict.ts';
 import type { Clock } from '../ports/clock.ts';
 import { stepOf } from '../steps/index.ts';
 import type { StepContext } from '../steps/step.ts';
@@ -20,13 +21,15 @@ export class Stopping extends Error {
 /**
  * Walks a deployment to its end: asks the core for the next move, records that it begins, acts, records what came of it. Called
  * again after a crash it goes on where the log ends. Rejects only where nothing can be recorded any more (the store fails, the
- * lease is lost) or the controller stops. `looks`: what was seen of the traffic so far, for the receipt.
+ * lease is lost), the controller stops, or a person has to decide. `looks`: what was seen of the traffic so far, for the receipt; `verdict`: of
+ * going back, asked before traffic that has moved is taken back without a person's order.
  */
 export async function walk(
   journal: Journal,
   id: number,
   makeContext: (deployment: Deployment) => StepContext,
   looks: () => Looks,
+  verdict: () => Promise<Verdict | null>,
 ): Promise<void> {
   for (;;) {
     const deployment = deploymentOf(journal.service, id);
@@ -41,7 +44,7 @@ export async function walk(
         );
         break;
       case 'turn-back':
-        await journal.append(() => [{ type: 'turned-back', deployment: id, error: move.error }]);
+        await turnBack(journal, deployment, move.error, verdict);
         break;
       case 'end': {
         const context = makeContext(deployment);
@@ -57,6 +60,29 @@ export async function walk(
         break;
     }
   }
+}
+
+/** Turns the deployment back, or freezes it where that would lose more than its release allows without a person's order. */
+async function turnBack(
+  journal: Journal,
+  deployment: Deployment,
+  error: ErrorRecord,
+  ask: () => Promise<Verdict | null>,
+): Promise<void> {
+  const { id, abortedBy } = deployment;
+  const { service } = journal;
+  const release = service.live === null ? null : service.environments[service.live].release;
+  const rules = release === null ? undefined : releaseOf(service, release)?.spec.rollback;
+  const moved = abortedBy === null && rules !== undefined && hasMoved(deployment, service.live);
+  const verdict = moved ? await ask() : null;
+  await journal.append((now) => {
+    // A person may have aborted it while the verdict was asked.
+    const ordered = deploymentOf(now, id).abortedBy !== null;
+    const frozen = verdict !== null && rules !== undefined && !ordered && !mayGoBackByItself(rules, verdict);
+    return frozen
+      ? [{ type: 'deployment-frozen', deployment: id, error, verdict }]
+      : [{ type: 'turned-back', deployment: id, error, ...(verdict && { verdict }) }];
+  });
 }
 
 async function perform(

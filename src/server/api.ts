@@ -1,7 +1,7 @@
 import type { CertificateStatus } from '../core/certificate-status.ts';
 import { z } from 'zod';
 import { Colour } from '../core/colour-schema.ts';
-import type { Deployment, DeploymentStatus, StepStatus } from '../core/deployment.ts';
+import type { Decision, Deployment, DeploymentStatus, StepStatus } from '../core/deployment.ts';
 import type { Phase, Role } from '../core/environment.ts';
 import type { ErrorRecord } from '../core/errors.ts';
 import type { EventRecord } from '../core/event.ts';
@@ -21,11 +21,12 @@ import type { InstanceStatus, Logs } from '../ports/platform.ts';
  *   GET  /v1/services/:service                       ServiceView
  *   POST /v1/services/:service/plan                  DeployRequest → PlanView       changes nothing
  *   POST /v1/services/:service/deployments           DeployRequest → 202 DeploymentView
- *   POST /v1/services/:service/rollback              ByRequest → SwitchedView       answers when the traffic is back
+ *   POST /v1/services/:service/rollback              GoBackRequest → SwitchedView   answers when the traffic is back
  *   POST /v1/services/:service/switch                SwitchRequest → SwitchedView   answers when the traffic is there
  *   POST /v1/services/:service/mode                  ModeRequest → ModeSetView      answers when it is in force
  *   GET  /v1/services/:service/modes                 ModeView[], newest first: the last 100 that were set
- *   POST /v1/services/:service/abort                 ByRequest → 202 DeploymentView
+ *   POST /v1/services/:service/abort                 GoBackRequest → 202 DeploymentView
+ *   POST /v1/services/:service/keep                  KeepRequest → 202 DeploymentView   of a deployment that is frozen
  *   POST /v1/services/:service/pause                 PauseRequest → IntervenedView
  *   POST /v1/services/:service/resume                ByRequest → IntervenedView
  *   POST /v1/services/:service/promote               PromoteRequest → IntervenedView
@@ -57,13 +58,22 @@ export const DeployRequest = z.strictObject({
 });
 export type DeployRequest = z.infer<typeof DeployRequest>;
 
+const reason = z.string().min(1).max(500);
+/** `acceptLoss`: also if going back is unsafe; without it that is refused. */
+export const GoBackRequest = z.strictObject({
+  by,
+  reason: reason.optional(),
+  acceptLoss: z.boolean().optional(),
+});
+export type GoBackRequest = z.infer<typeof GoBackRequest>;
+export const SwitchRequest = GoBackRequest.extend({ to: Colour });
 export const ByRequest = z.strictObject({ by });
-const reason = z.string().min(1).max(500).optional();
-export const PauseRequest = z.strictObject({ by, reason });
+export const PauseRequest = z.strictObject({ by, reason: reason.optional() });
 export const PromoteRequest = z.strictObject({ by, force: z.boolean().default(false) });
-export const SwitchRequest = z.strictObject({ by, to: Colour });
+export const KeepRequest = z.strictObject({ by, reason: reason.optional() });
+export type KeepRequest = z.infer<typeof KeepRequest>;
 /** What is not said is as the spec has it. */
-export const ModeRequest = ModeOrder.extend({ by, reason: z.string().min(1).max(500).optional() });
+export const ModeRequest = ModeOrder.extend({ by, reason: reason.optional() });
 export type ModeRequest = z.infer<typeof ModeRequest>;
 export const StopRequest = z.strictObject({ by, instances: z.boolean(), proxy: z.boolean() });
 export type StopRequest = z.infer<typeof StopRequest>;
@@ -177,6 +187,13 @@ export interface DeploymentView {
   readonly abortedBy: string | null;
   /** Who has paused it, if it is paused. Absent: the controller is of a version that does not know it. */
   readonly paused?: { readonly by: string; readonly at: number; readonly reason: string | null } | null;
+  /** Why a person ordered it or had it aborted. */
+  readonly reason: string | null;
+  /** Of going back, as it stood when that was last asked for this deployment. */
+  readonly verdict: Verdict | null;
+  /** Since when it waits, or waited, for a person; `status` is `frozen` and `endedAt` null while it does. */
+  readonly frozenAt: number | null;
+  readonly decision: Decision | null;
   readonly failure: ErrorRecord | null;
   readonly receipt: Deployment['receipt'];
   /** The version of the service's log that this view is of: follow the events after it. */
@@ -203,7 +220,7 @@ export interface SwitchedView {
   readonly held: number;
   /** From the request to this answer, by the controller's clock. */
   readonly tookMs: number;
-  /** What going back cost, for a rollback: as it stood before. */
+  /** What going back cost, for a rollback or a switch to the side before: as it stood before. */
   readonly verdict: Verdict | null;
 }
 

@@ -9,6 +9,8 @@ import { deploymentOf } from '../engine/walk.ts';
 import type { Clock } from '../ports/clock.ts';
 import {
   ByRequest,
+  GoBackRequest,
+  KeepRequest,
   DeployRequest,
   ModeRequest,
   PauseRequest,
@@ -103,9 +105,8 @@ export const routes: readonly Route[] = [
     path: '/v1/services/:service/rollback',
     async handle({ service, body }, { engine, clock }) {
       const begun = clock.monotonic();
-      const request = parsed(ByRequest, body);
-      const verdict = await engine.verdict(service);
-      const switched = await engine.rollback(service, request.by);
+      const { by, ...how } = parsed(GoBackRequest, body);
+      const { verdict, ...switched } = await engine.rollback(service, by, how);
       return json(switchedView(engine, service, switched, { verdict, tookMs: clock.monotonic() - begun }));
     },
   },
@@ -114,11 +115,9 @@ export const routes: readonly Route[] = [
     path: '/v1/services/:service/switch',
     async handle({ service, body }, { engine, clock }) {
       const begun = clock.monotonic();
-      const { to, by } = parsed(SwitchRequest, body);
-      const switched = await engine.switchTo(service, to, by);
-      return json(
-        switchedView(engine, service, switched, { verdict: null, tookMs: clock.monotonic() - begun }),
-      );
+      const { to, by, ...how } = parsed(SwitchRequest, body);
+      const { verdict, ...switched } = await engine.switchTo(service, to, by, how);
+      return json(switchedView(engine, service, switched, { verdict, tookMs: clock.monotonic() - begun }));
     },
   },
   {
@@ -142,7 +141,17 @@ export const routes: readonly Route[] = [
     method: 'POST',
     path: '/v1/services/:service/abort',
     async handle({ service, body }, { engine }) {
-      const deployment = await engine.abort(service, parsed(ByRequest, body).by);
+      const { by, ...how } = parsed(GoBackRequest, body);
+      const { deployment } = await engine.abort(service, by, how);
+      return json(deploymentView(engine.service(service), deployment), 202);
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/services/:service/keep',
+    async handle({ service, body }, { engine }) {
+      const { by, reason = null } = parsed(KeepRequest, body);
+      const deployment = await engine.keep(service, by, reason);
       return json(deploymentView(engine.service(service), deployment), 202);
     },
   },
@@ -303,7 +312,7 @@ async function intervened(
 function switchedView(
   engine: Engine,
   service: string,
-  switched: Awaited<ReturnType<Engine['switchTo']>>,
+  switched: Omit<Awaited<ReturnType<Engine['switchTo']>>, 'verdict'>,
   more: Pick<SwitchedView, 'verdict' | 'tookMs'>,
 ): SwitchedView {
   const state = engine.service(service);

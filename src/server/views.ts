@@ -23,6 +23,7 @@ export function planView(service: string, plan: Plan): PlanView {
 
 export function deploymentView(service: Service, deployment: Deployment): DeploymentView {
   const { id, plan, by, status, startedAt, endedAt, abortedBy, failure, receipt } = deployment;
+  const { reason, verdict, frozenAt, decision } = deployment;
   return {
     service: service.name,
     id,
@@ -46,6 +47,10 @@ export function deploymentView(service: Service, deployment: Deployment): Deploy
     notes: plan.notes,
     abortedBy,
     paused: pausedView(deployment),
+    reason,
+    verdict,
+    frozenAt,
+    decision,
     failure,
     receipt,
     logVersion: service.version,

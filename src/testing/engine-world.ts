@@ -69,6 +69,8 @@ export class World {
   readonly commands = new MemoryCommands();
   readonly webhooks = new MemoryWebhooks();
   readonly gauge = new MemoryGauge();
+  /** What the command of a release (`rollback.verdict`) prints; null: it fails. */
+  answer: string | null = 'safe';
   #boots = 0;
 
   /** @param without what its router cannot do */
@@ -116,6 +118,16 @@ export class World {
           return { requests, failed: 0, firstMs: ms, p50Ms: ms, why: [] };
         },
         run: (probe, target) => {
+          if (probe.command?.[0] === 'verdict') {
+            const { answer } = this;
+            const detail = answer === null ? 'exit code 3' : 'exit code 0';
+            return Promise.resolve({
+              ok: answer !== null,
+              detail,
+              ms: 1,
+              ...(answer !== null && { output: answer.split('\n') }),
+            });
+          }
           const service = engine.service('shop');
           const release = service.releases[Number(target.variables['CUTOVER_RELEASE']) - 1];
           const fate = release?.version as Fate | undefined;

@@ -9,6 +9,7 @@ import type { Placement } from '../core/placement.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
 import { hookStages } from '../core/spec/hook.ts';
 import { MirrorSpec, routeMirrorOf } from '../core/spec/mirror.ts';
+import type { Verdict } from '../core/verdict.ts';
 import { emptySide, nothingTold, type Counters } from '../core/traffic.ts';
 
 /** A spec as a user writes it, the smallest there is. */
@@ -31,6 +32,11 @@ const error = fc.record(
 const placement: fc.Arbitrary<Placement> = fc
   .integer({ min: 1, max: 65535 })
   .map((port) => ({ instances: [{ layer: 'web', index: 0, address: { host: '127.0.10.1', port } }] }));
+const verdict: fc.Arbitrary<Verdict> = fc.oneof(
+  fc.constant({ verdict: 'safe' as const }),
+  fc.record({ verdict: fc.constant('lossy' as const), writes: fc.nat(100) }),
+  fc.record({ verdict: fc.constant('unsafe' as const), why: text }),
+);
 const counters: fc.Arbitrary<Counters> = fc
   .record({ at: time, requests: fc.nat(1000) })
   .map(({ at, requests }) => ({
@@ -145,6 +151,8 @@ export const eventArbitraries: {
     deployment: number,
     plan,
     by: text,
+    reason: fc.option(text),
+    verdict: fc.option(verdict),
   }),
   'step-started': fc.record({ type: fc.constant('step-started'), deployment: number, step }),
   'step-done': fc.record({ type: fc.constant('step-done'), deployment: number, step, says: text }),
@@ -174,7 +182,13 @@ export const eventArbitraries: {
       measures: fc.array(measureState, { maxLength: 2 }),
     }),
   }),
-  'abort-requested': fc.record({ type: fc.constant('abort-requested'), deployment: number, by: text }),
+  'abort-requested': fc.record({
+    type: fc.constant('abort-requested'),
+    deployment: number,
+    by: text,
+    reason: fc.option(text),
+    verdict: fc.option(verdict),
+  }),
   'pause-requested': fc.record({
     type: fc.constant('pause-requested'),
     deployment: number,
@@ -202,6 +216,20 @@ export const eventArbitraries: {
     force: fc.boolean(),
   }),
   'turned-back': fc.record({ type: fc.constant('turned-back'), deployment: number, error }),
+  'deployment-frozen': fc.record({
+    type: fc.constant('deployment-frozen'),
+    deployment: number,
+    error,
+    verdict,
+  }),
+  'decision-taken': fc.record({
+    type: fc.constant('decision-taken'),
+    deployment: number,
+    decision: fc.constantFrom('back', 'keep'),
+    by: text,
+    reason: fc.option(text),
+    verdict: fc.option(verdict),
+  }),
   'undo-started': fc.record({ type: fc.constant('undo-started'), deployment: number, step }),
   'undo-done': fc.record({ type: fc.constant('undo-done'), deployment: number, step, says: text }),
   'undo-failed': fc.record({ type: fc.constant('undo-failed'), deployment: number, step, error }),
@@ -296,6 +324,12 @@ export const eventArbitraries: {
     switchMs: fc.double({ min: 0, max: 100, noNaN: true }).map(Math.abs),
     holdMs: time,
     held: time,
+  }),
+  'writes-counted': fc.record({
+    type: fc.constant('writes-counted'),
+    side: colour,
+    bootId: fc.constantFrom('boot', 'another'),
+    writes: fc.nat(1000),
   }),
   'traffic-measured': fc.record({
     type: fc.constant('traffic-measured'),

@@ -1,3 +1,4 @@
+import { describeVerdict } from '../../core/verdict.ts';
 import type { DeploymentView, StepView } from '../../server/api.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { columnsOf, fitted, harmless, padded } from '../terminal/text.ts';
@@ -118,6 +119,10 @@ export function changeLines(before: DeploymentView | null, after: DeploymentView
   if (after.status === 'turning-back' && before?.status !== 'turning-back') {
     lines.push(`turning back: ${harmless(after.failure?.message ?? 'unknown why')}`);
   }
+  if (after.status === 'frozen' && after.endedAt === null && before?.status !== 'frozen') {
+    const cost = after.verdict === null ? '' : `; going back is ${describeVerdict(after.verdict)}`;
+    lines.push(`frozen: ${harmless(`${after.failure?.message ?? 'unknown why'}${cost}`)}`);
+  }
   return lines;
 }
 
@@ -144,7 +149,10 @@ function changeLine(step: StepView): string | null {
 }
 
 /** One line about when and how it went. */
-export function outcomeLine({ status, startedAt, endedAt }: DeploymentView, { paint, now }: Drawing): string {
+export function outcomeLine(
+  { status, startedAt, endedAt, frozenAt, failure, decision }: DeploymentView,
+  { paint, now }: Drawing,
+): string {
   const took = duration((endedAt ?? now) - startedAt);
   const began = `began ${moment(startedAt)}`;
   switch (status) {
@@ -153,10 +161,14 @@ export function outcomeLine({ status, startedAt, endedAt }: DeploymentView, { pa
     case 'turning-back':
       return `${paint.yellow('turning back')}, after ${took}, ${began}`;
     case 'succeeded':
+      if (decision?.decision === 'keep')
+        return `${paint.green('succeeded')} in ${took}, ${began}: ${failure?.code ?? 'a step had failed'}, and ${harmless(decision.by)} kept the new side`;
       return `${paint.green('succeeded')} in ${took}, ${began}`;
     case 'undone':
       return `${paint.yellow('undone')} after ${took}, ${began}`;
     case 'frozen':
+      if (endedAt === null)
+        return `${paint.red('frozen')} for ${duration(now - (frozenAt ?? now))}, ${began}: going back is not safe; a person decides`;
       return `${paint.red('frozen')} after ${took}, ${began}: it could not be taken back whole; a person decides`;
   }
 }

@@ -1,6 +1,7 @@
 import type { Colour } from '../../core/colour.ts';
 import { colours } from './colours.ts';
 import { combineCut, cutInAll, describeCut, noneCut, type Cut } from '../../core/cut.ts';
+import { describeVerdict } from '../../core/verdict.ts';
 import type { Receipt } from '../../core/receipt.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { harmless, padded } from '../terminal/text.ts';
@@ -62,6 +63,7 @@ export function receiptLines(receipt: Receipt, paint: Paint): string[] {
     rows.push(['back', `to ${to} in ${duration(switchMs)}, epoch ${epoch}`]);
   }
   if (receipt.warmUp) rows.push(['warm-up', warmthWords(receipt.warmUp)]);
+  for (const row of wayBackRows(receipt)) rows.push(row);
   if (receipt.drainMs !== null) {
     const left = receipt.leftAfterDrain ?? 0;
     rows.push([
@@ -94,6 +96,25 @@ export function receiptLines(receipt: Receipt, paint: Paint): string[] {
   const width = Math.max(...rows.map(([name]) => name.length));
   const title = `${paint.bold(receipt.service)}: receipt of deployment ${receipt.deployment}, ${outcome(receipt.outcome, paint)}`;
   return [title, ...rows.map(([name, text]) => `  ${paint.dim(padded(name, width))}  ${text}`)];
+}
+
+/** What going back cost or would have, and what a person decided about it. */
+export function wayBackRows({ wayBack }: Receipt): [string, string][] {
+  if (!wayBack) return [];
+  const { verdict, frozenAt, decision, reason } = wayBack;
+  const rows: [string, string][] = [];
+  if (verdict !== null) rows.push(['going back', harmless(describeVerdict(verdict))]);
+  if (reason !== null) rows.push(['reason', harmless(reason)]);
+  if (frozenAt === null) return rows;
+  const words = decision === null ? '' : decision.decision === 'keep' ? 'kept the new side' : 'went back';
+  const why = decision === null || decision.reason === null ? '' : `: ${decision.reason}`;
+  rows.push([
+    'frozen',
+    decision === null
+      ? moment(frozenAt)
+      : harmless(`for ${duration(decision.at - frozenAt)}, then ${decision.by} ${words}${why}`),
+  ]);
+  return rows;
 }
 
 const outcome = (text: string, paint: Paint): string =>

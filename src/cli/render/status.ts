@@ -149,6 +149,15 @@ function deploymentWords(deployment: DeploymentView, { paint, now }: StatusDrawi
   const tone = status === 'succeeded' ? paint.green : status === 'frozen' ? paint.red : paint.yellow;
   const when = endedAt === null ? '' : ` ${duration(now - endedAt)} ago`;
   const what = `${kind} of ${releaseName(release, version)} by ${harmless(by)}`;
+  if (status === 'frozen' && endedAt === null) {
+    const since = duration(now - (deployment.frozenAt ?? now));
+    const cost = deployment.verdict === null ? '' : `; going back is ${describeVerdict(deployment.verdict)}`;
+    return [
+      `deployment ${id}, ${what}: ${paint.red('frozen')} for ${since}; a person decides`,
+      ...(failure ? [`  ${failure.code}: ${harmless(`${failure.message}${cost}`)}`] : []),
+      '  cutover keep goes on with the new side; cutover rollback --accept-loss goes back',
+    ];
+  }
   const line = `deployment ${id}, ${what}: ${tone(status)}${when}, took ${duration((endedAt ?? now) - startedAt)}`;
   return failure ? [line, `  ${failure.code}: ${harmless(failure.message)}`] : [line];
 }

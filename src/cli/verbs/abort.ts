@@ -4,13 +4,13 @@ import { interruptedExit } from '../interrupt.ts';
 import { answerJson, type Invocation } from '../invocation.ts';
 import { serviceName } from '../service-name.ts';
 import { watchDeployment } from '../watch-deployment.ts';
-import { whoAmI } from '../who.ts';
+import { goBackRequest, type GoBackOptions } from '../go-back.ts';
+import type { DeploymentView } from '../../server/api.ts';
 import { errorTable } from '../../core/errors.ts';
 import { errorLines } from '../render/error.ts';
 import { failureOf } from '../deployment-result.ts';
 
-export interface AbortOptions {
-  readonly by?: string;
+export interface AbortOptions extends GoBackOptions {
   readonly detach?: boolean;
 }
 
@@ -18,12 +18,15 @@ export interface AbortOptions {
 export async function abort(
   invocation: Invocation,
   service: string | undefined,
-  { by, detach = false }: AbortOptions,
+  { detach = false, ...options }: AbortOptions,
 ): Promise<number> {
   const { json, output, notePaint, paint } = invocation;
   const client = connect(invocation);
   const name = await serviceName(invocation, client, service);
-  const begun = await client.abort(name, by ?? whoAmI());
+  const request = await goBackRequest(invocation, client, name, options, ({ deployment }) =>
+    hasSwitched(deployment),
+  );
+  const begun = await client.abort(name, request);
   if (detach) {
     if (json) answerJson(invocation, begun);
     else output.line(`deployment ${begun.id} of ${name} is being taken back`);
@@ -63,3 +66,10 @@ export async function abort(
   }
   return exit;
 }
+
+/** Whether the deployment is under way and its traffic has moved, so that taking it back may lose something. */
+const hasSwitched = (deployment: DeploymentView | null): boolean =>
+  deployment !== null &&
+  deployment.endedAt === null &&
+  deployment.status !== 'turning-back' &&
+  deployment.steps.some(({ kind, status }) => kind === 'switch' && status === 'done');

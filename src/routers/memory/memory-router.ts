@@ -59,7 +59,7 @@ export interface MemoryRouterOptions {
 export class MemoryRouter implements Router {
   readonly capabilities: RouterCapabilities;
   private table: ProxyTable = emptyTable;
-  private readonly bootId: string = randomUUID();
+  private bootId: string = randomUUID();
   private readonly key = randomBytes(stickyKeyBytes).toString('hex');
   private readonly sides = new Map<string, Pick<Counters, 'blue' | 'green'>>();
   private nextPort: number;
@@ -148,6 +148,12 @@ export class MemoryRouter implements Router {
     });
   }
 
+  /** Ends and begins again: the routes are kept, and it counts from 0. */
+  restart(): void {
+    this.bootId = randomUUID();
+    this.sides.clear();
+  }
+
   remove(service: string, epoch: number): Promise<void> {
     return this.call('remove', () => {
       this.table = withoutService(this.table, service, epoch) ?? this.table;
@@ -160,6 +166,16 @@ export class MemoryRouter implements Router {
     if (!route?.preview) return null;
     const side = other(route.live);
     return route[side].instances.length > 0 ? side : null;
+  }
+
+  /** So many requests with an unsafe method are answered by the side that is live. */
+  write(service: string, count: number): void {
+    const route = routeOf(this.table, service);
+    if (!route) throw new Error(`there is no service ${service}`);
+    const sides = this.sidesOf(service);
+    const side = sides[route.live];
+    const more = { requests: side.requests + count, writes: side.writes + count };
+    this.sides.set(service, { ...sides, [route.live]: { ...side, ...more } });
   }
 
   /**
