@@ -87,7 +87,6 @@ const loaderAlone = new RegExp(
     'variables with a webhook',
     'with kind ',
     'with driver kernel',
-    'beside these settings',
     'or unsafe: true',
     'only with driver: ',
     String.raw`under one of router\.paths`,
