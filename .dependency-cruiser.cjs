@@ -27,6 +27,7 @@ module.exports = {
     only('stores', 'core', 'ports'),
     only('checks', 'core', 'ports'),
     only('webhooks', 'core', 'ports', 'checks'),
+    only('notifiers', 'core', 'ports'),
     only('platforms', 'core', 'ports'),
     only('routers', 'core', 'ports', 'proxy', 'config'),
     only('proxy', 'core', 'config'),

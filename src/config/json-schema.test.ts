@@ -85,6 +85,8 @@ const loaderAlone = new RegExp(
     'of at most 1[hdm]',
     'nothing keeps traffic from',
     'variables with a webhook',
+    'expected names among',
+    'in the clear',
     'with kind ',
     'with driver kernel',
     'or unsafe: true',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type JsonSchema, knownKeys, schemasAt } from './json-schema.ts';
 import { describeValue, type Path, type Problem } from './problem.ts';
-import { nearest } from './spelling.ts';
+import { nearest } from '../core/nearest.ts';
 
 type Issue = z.core.$ZodIssue;
 

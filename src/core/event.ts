@@ -6,6 +6,7 @@ import { HookRun } from './hook-run.ts';
 import { DiffSummary } from './mirror/diff-report.ts';
 import { RouteMirror } from './mirror/route-mirror.ts';
 import { Mode } from './mode.ts';
+import { Notice } from './notice.ts';
 import { Placement } from './placement.ts';
 import { Plan } from './plan.ts';
 import { Receipt } from './receipt.ts';
@@ -113,6 +114,17 @@ export const ServiceEvent = z.discriminatedUnion('type', [
 
   /** How the service meets requests from here on; the route that says so to the router is ordered with it. */
   z.object({ type: z.literal('mode-set'), mode: Mode, by, reason }),
+
+  /** Somebody is to be told; written together with what it is about. */
+  z.object({ type: z.literal('notice-due'), ...Notice.shape }),
+  /** They were told, or that was given up. */
+  z.object({
+    type: z.literal('notice-ended'),
+    ...Notice.shape,
+    sent: z.boolean(),
+    detail: z.string(),
+    tries: z.int().min(0),
+  }),
 
   /** The epoch is given out here, before the router is told: whoever wrote a later one is the newer controller. No deployment: the mode was set, or what is in force was told to a router that had forgotten it. */
   z.object({

@@ -5,6 +5,7 @@ import type { EventRecord, ServiceEvent } from './event.ts';
 import type { RouteMirror } from './mirror/route-mirror.ts';
 import type { Intervention } from './interventions.ts';
 import type { Mode } from './mode.ts';
+import { noNotices, withDue, withEnded, type Notices } from './notice.ts';
 import type { Release } from './release.ts';
 import { Spec } from './spec.ts';
 import type { Weights } from './weights.ts';
@@ -42,6 +43,7 @@ export interface Service {
   readonly deployments: readonly Deployment[];
   /** What the live side has answered since it got the traffic; null: nothing was live yet. */
   readonly writes: WriteTally | null;
+  readonly notices: Notices;
   /** The hash of the newest receipt, which the next one names. */
   readonly lastReceipt: string | null;
 }
@@ -67,6 +69,7 @@ export const newService = (name: string): Service => ({
   mirror: null,
   deployments: [],
   writes: null,
+  notices: noNotices,
   lastReceipt: null,
 });
 
@@ -401,6 +404,15 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       return active(event.deployment, ({ weighed }) => ({
         weighed: [...weighed, { epoch, to, weight, at, holdMs, held, bootId, counts: { blue, green } }],
       }));
+    }
+    case 'notice-due': {
+      const { type: _type, ...notice } = event;
+      if (service.notices.due.some(({ id }) => id === notice.id)) refuse(`${notice.id} is due already`);
+      return next({ notices: withDue(service.notices, notice, at) });
+    }
+    case 'notice-ended': {
+      const { type: _type, ...notice } = event;
+      return next({ notices: withEnded(service.notices, { ...notice, at }) });
     }
     case 'traffic-switched': {
       if (event.epoch !== service.epoch) refuse(`the epoch in force is ${service.epoch}`);

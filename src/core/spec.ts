@@ -8,6 +8,7 @@ import { Layer } from './spec/layer.ts';
 import { MirrorSpec } from './spec/mirror.ts';
 import { Name } from './spec/name.ts';
 import { RollbackSpec } from './spec/rollback.ts';
+import { NotifyTarget } from './spec/notify.ts';
 import { RouterSpec } from './spec/router.ts';
 import { StrategySpec } from './spec/strategy.ts';
 import { Variables } from './spec/variables.ts';
@@ -99,6 +100,11 @@ export const Spec = z
       .max(100)
       .default([])
       .describe('Programs and messages of your own, before and after the stages of a deployment.'),
+    notify: z
+      .array(NotifyTarget)
+      .max(20)
+      .default([])
+      .describe('Who is told what happens, by chat, message or mail. No deployment waits for that.'),
     keep: Duration.default(3_600_000).describe('How long the old side is kept hot for the way back.'),
     keepReleases: z
       .int()

@@ -17,6 +17,7 @@ import type { Page } from '../core/page.ts';
 import type { Release, Source } from '../core/release.ts';
 import { current, newService, releaseOf, type Service } from '../core/service.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';
+import type { NotifyTarget } from '../core/spec/notify.ts';
 import { retire, nextRetirement } from '../core/strategies/retire.ts';
 import { rollback, switchTo } from '../core/strategies/to-side.ts';
 import type { Looks } from '../core/timeline.ts';
@@ -25,6 +26,7 @@ import type { Checker } from '../ports/check.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CommandRunner } from '../ports/command.ts';
 import type { Gauge } from '../ports/gauge.ts';
+import type { Notifier } from '../ports/notifier.ts';
 import type { Platform } from '../ports/platform.ts';
 import type { Router } from '../ports/router.ts';
 import type { Lease, Store } from '../ports/store.ts';
@@ -33,6 +35,7 @@ import type { StepContext } from '../steps/step.ts';
 import { expectSameRouter, fittingPlan } from './fitting-plan.ts';
 import { Journal, LogUnwritable } from './journal.ts';
 import { untilChange } from './until-change.ts';
+import { Notifications, type NoticeTest } from './notifications.ts';
 import { Onlooker } from './onlooker.ts';
 import { Readings } from './readings.ts';
 import { patientRouter } from './patient-router.ts';
@@ -49,6 +52,8 @@ export interface EngineParts {
   readonly commands: CommandRunner;
   readonly webhooks: WebhookSender;
   readonly gauge: Gauge;
+  /** The driver of a target of notifications; paths in it are relative to `base`. */
+  readonly notifier: (target: NotifyTarget, base: string) => Notifier;
   readonly platform: (driver: Spec['platform']['driver']) => Platform;
   /** `base`: what relative paths in its settings begin at. */
   readonly router: (settings: Spec['router'], base: string) => Router;
@@ -97,6 +102,7 @@ interface Entry {
   readonly readings: Readings;
   readonly wayBack: WayBack;
   readonly writes: WriteWatch;
+  readonly notifications: Notifications;
   running: Running | null;
   retirement: AbortController | null;
   /** Why nothing moves, while the log cannot be written. */
@@ -353,6 +359,11 @@ export class Engine {
     return () => this.#progress.delete(watcher);
   }
 
+  /** Tells each target of the service's newest release something, once, so that a person sees whether it arrives. Changes nothing. */
+  async testNotifications(name: string, by: string): Promise<readonly NoticeTest[]> {
+    return this.#entry(name).notifications.test(by);
+  }
+
   platformOf(name: string): Platform {
     return this.#platform(this.#entry(name).journal.service);
   }
@@ -374,9 +385,10 @@ export class Engine {
     // The proxy may be stopped or upgraded next: what it has counted is taken into the log as it is now.
     await Promise.all([...this.#entries.values()].map(({ writes }) => writes.look()));
     this.#stop.abort(new Stopping('the controller stops'));
-    for (const { running, retirement } of this.#entries.values()) {
+    for (const { running, retirement, notifications } of this.#entries.values()) {
       retirement?.abort();
       await running?.done;
+      await notifications.end();
     }
   }
 
@@ -408,12 +420,21 @@ export class Engine {
     const writes = new WriteWatch(journal, router, clock, this.#stop.signal);
     const wayBack = new WayBack(this.parts.checker, clock);
     void writes.run();
+    const notifications = new Notifications({
+      journal,
+      clock,
+      notifier: this.parts.notifier,
+      signal: this.#stop.signal,
+      report: (text) => this.#report({ service: name, deployment: 0, text }),
+    });
+    notifications.begin();
     const entry: Entry = {
       journal,
       orders,
       readings,
       wayBack,
       writes,
+      notifications,
       running: null,
       retirement: null,
       halted: null,

@@ -1,4 +1,5 @@
 import type { EventRecord, ServiceEvent } from '../core/event.ts';
+import { noticesFor } from '../core/notices-for.ts';
 import { fold, replay, type Service } from '../core/service.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Lease, Store } from '../ports/store.ts';
@@ -53,10 +54,14 @@ export class Journal {
     const write = this.#tail.then(async () => {
       const at = this.clock.now();
       const before = this.#service;
-      const events = decide(before);
-      if (events.length === 0) return before;
-      const drafts = events.map((event, index) => ({ version: before.version + index + 1, at, event }));
-      const after = drafts.reduce(fold, before);
+      const decided = decide(before);
+      if (decided.length === 0) return before;
+      const folded = (service: Service, more: readonly ServiceEvent[]): Service =>
+        more.reduce((now, event) => fold(now, { version: now.version + 1, at, event }), service);
+      const happened = folded(before, decided);
+      const notices = noticesFor(happened, decided, at);
+      const events = [...decided, ...notices];
+      const after = folded(happened, notices);
       const records = await this.store
         .append(this.name, before.version, at, events, this.lease())
         .catch((cause: unknown) => {

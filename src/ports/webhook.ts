@@ -3,6 +3,8 @@ export interface WebhookTarget {
   /** Of http or https; `urlFile` if it is read from a file at each try. */
   readonly url?: string;
   readonly urlFile?: string;
+  /** Its path is a secret too, and is not shown. */
+  readonly isSecret?: boolean;
   /** A secret on each line; every one of them signs. Absent: it is not signed. */
   readonly secretFile?: string;
   readonly headers: Readonly<Record<string, string>>;

@@ -7,6 +7,7 @@ import { systemClock } from '../clocks/system.ts';
 import type { EventRecord } from '../core/event.ts';
 import { firstBreak } from '../core/receipt-chain.ts';
 import type { Receipt } from '../core/receipt.ts';
+import { targetName } from '../core/spec/notify.ts';
 import { Engine } from '../engine/engine.ts';
 import { sha256 } from '../engine/sha256.ts';
 import { createMemoryPlatform, type MemoryPlatform } from '../platforms/memory/platform.ts';
@@ -15,6 +16,7 @@ import { memoryStore } from '../stores/memory/store.ts';
 import { parseExposition } from '../testing/exposition-parser.ts';
 import { MemoryCommands } from '../testing/memory-commands.ts';
 import { MemoryGauge } from '../testing/memory-gauge.ts';
+import { MemoryNotifier } from '../testing/memory-notifier.ts';
 import { MemoryWebhooks } from '../testing/memory-webhooks.ts';
 import type {
   CountersView,
@@ -41,6 +43,7 @@ let engine: Engine;
 let server: Server;
 let stops: unknown[];
 let platform: MemoryPlatform;
+let notified: MemoryNotifier;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'cutover server '));
@@ -50,6 +53,7 @@ beforeEach(async () => {
   if (!lease) throw new Error('no lease');
   platform = createMemoryPlatform({ clock: systemClock });
   const router = new MemoryRouter();
+  notified = new MemoryNotifier();
   engine = new Engine({
     store,
     clock: systemClock,
@@ -61,6 +65,7 @@ beforeEach(async () => {
     commands: new MemoryCommands(),
     webhooks: new MemoryWebhooks(),
     gauge: new MemoryGauge(),
+    notifier: (target) => notified.to(targetName(target)),
     platform: () => platform,
     router: () => router,
     lease: () => lease,

@@ -9,9 +9,9 @@ import { releaseOf } from '../core/service.ts';
 import { routedLayer } from '../core/spec.ts';
 import type { Hook } from '../core/spec/hook.ts';
 import { routeUpstreamOf } from '../core/upstream.ts';
+import { webhookTarget } from '../core/webhook-target.ts';
 import type { CommandPlace } from '../ports/command.ts';
 import { nothingToUndo, type Step, type StepContext, type StepDone } from './step.ts';
-import { webhookTarget } from './webhook-target.ts';
 
 type PlannedHook = Extract<PlannedStep, { kind: 'hook' }>;
 

@@ -3,6 +3,7 @@ import { underWay } from '../core/deployment.ts';
 import { CutoverError, type ErrorCode } from '../core/errors.ts';
 import type { Service } from '../core/service.ts';
 import type { SpecInput } from '../core/spec.ts';
+import { targetName } from '../core/spec/notify.ts';
 import { Engine, type DeployOrder } from '../engine/engine.ts';
 import { createMemoryPlatform, MemoryWorld } from '../platforms/memory/platform.ts';
 import type { RouterCapabilities } from '../ports/router.ts';
@@ -11,6 +12,7 @@ import { MemoryRouter } from '../routers/memory/memory-router.ts';
 import { memoryStore, newMemoryDisk } from '../stores/memory/store.ts';
 import { MemoryCommands } from './memory-commands.ts';
 import { MemoryGauge } from './memory-gauge.ts';
+import { MemoryNotifier } from './memory-notifier.ts';
 import { MemoryWebhooks } from './memory-webhooks.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -71,6 +73,7 @@ export class World {
   readonly gauge = new MemoryGauge();
   /** What the command of a release (`rollback.verdict`) prints; null: it fails. */
   answer: string | null = 'safe';
+  readonly notified = new MemoryNotifier();
   #boots = 0;
 
   /** @param without what its router cannot do */
@@ -106,6 +109,7 @@ export class World {
       commands: struck(this.commands, 'commands', strike),
       webhooks: struck(this.webhooks, 'webhooks', strike),
       gauge: struck(this.gauge, 'gauge', strike),
+      notifier: (target) => struck(this.notified.to(targetName(target)), 'notifier', strike),
       platform: () => platform,
       router: () => router,
       lease: () => mine,

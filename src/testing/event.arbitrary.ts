@@ -5,6 +5,7 @@ import { colours } from '../core/colour.ts';
 import { errorTable, type ErrorCode } from '../core/errors.ts';
 import type { ServiceEvent } from '../core/event.ts';
 import { modeNames } from '../core/mode.ts';
+import { noticeKinds } from '../core/notice-kinds.ts';
 import type { Placement } from '../core/placement.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
 import { hookStages } from '../core/spec/hook.ts';
@@ -132,6 +133,15 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   later: fc.array(planned, { maxLength: 1 }),
   notes: fc.array(text, { maxLength: 1 }),
 });
+
+const notice = {
+  id: text,
+  on: fc.constantFrom(...noticeKinds),
+  deployment: fc.option(number),
+  release: number,
+  target: step,
+  name: text,
+};
 
 /** An arbitrary for each type of event, by its name: numbers are small, so that many of them meet. */
 export const eventArbitraries: {
@@ -292,6 +302,14 @@ export const eventArbitraries: {
     }),
     by: text,
     reason: fc.option(text),
+  }),
+  'notice-due': fc.record({ type: fc.constant('notice-due'), ...notice }),
+  'notice-ended': fc.record({
+    type: fc.constant('notice-ended'),
+    ...notice,
+    sent: fc.boolean(),
+    detail: text,
+    tries: number,
   }),
   'route-ordered': fc.record(
     {

@@ -3,7 +3,7 @@ import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
 import { converse, describeFailure, type Failure } from '../checks/connection.ts';
 import { ResponseReader } from '../checks/http-response.ts';
 import { isIpAddress } from '../core/ip.ts';
-import { shownUrl } from '../core/webhook-url.ts';
+import { shownHost, shownUrl } from '../core/webhook-url.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { WebhookMessage, WebhookTarget } from '../ports/webhook.ts';
 import type { Destinations } from './destinations.ts';
@@ -104,8 +104,9 @@ export async function attempt(
     const secure = destination.secure ? await secureOptions(destination, target.ca) : null;
     const left = (): number => timeoutMs - (parts.clock.monotonic() - begun);
     const { addresses, objection } = await allowed(parts, destination, left(), signal);
-    if (objection !== null) return failed(`POST ${shownUrl(url)}: ${objection}`, false);
-    return await post({ parts, url, destination, bytes, secure, left, timeoutMs, signal }, addresses);
+    const shown = target.isSecret === true || target.urlFile !== undefined ? shownHost(url) : shownUrl(url);
+    if (objection !== null) return failed(`POST ${shown}: ${objection}`, false);
+    return await post({ parts, shown, destination, bytes, secure, left, timeoutMs, signal }, addresses);
   } catch (error) {
     if (error instanceof Unsendable) return failed(error.message, true);
     throw error;
@@ -145,7 +146,8 @@ async function allowed(
 
 interface Posting {
   readonly parts: AttemptParts;
-  readonly url: string;
+  /** The address as it may be shown. */
+  readonly shown: string;
   readonly destination: Destination;
   readonly bytes: Buffer;
   readonly secure: ConnectionOptions | null;
@@ -156,10 +158,10 @@ interface Posting {
 
 /** To the first of the addresses that takes a connection. */
 async function post(
-  { parts, url, destination, bytes, secure, left, timeoutMs, signal }: Posting,
+  { parts, shown, destination, bytes, secure, left, timeoutMs, signal }: Posting,
   addresses: readonly string[],
 ): Promise<Attempted> {
-  const says = (text: string): string => `POST ${shownUrl(url)}: ${text}`;
+  const says = (text: string): string => `POST ${shown}: ${text}`;
   let detail = says('nothing was tried');
   for (const host of addresses) {
     const reader = new ResponseReader(false);

@@ -10,8 +10,10 @@ import { prepareSocketDirectory, socketPath } from '../../config/home.ts';
 import { readPage } from '../../config/page-file.ts';
 import { parseScrapeAddress, serveMetrics, type ScrapeEndpoint } from '../../config/scrape-endpoint.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
+import type { Receipt } from '../../core/receipt.ts';
 import { Engine } from '../../engine/engine.ts';
 import { Tenure } from '../../engine/tenure.ts';
+import { createNotifier } from '../../notifiers/index.ts';
 import { createProcessPlatform } from '../../platforms/process/platform.ts';
 import { identityOf, isAlive, ProcessIdentity } from '../../proxy/keeper/process-identity.ts';
 import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
@@ -21,6 +23,9 @@ import { serve } from '../../server/server.ts';
 import { openSqliteStore } from '../../stores/sqlite/store.ts';
 import { createGauge } from '../../gauges/index.ts';
 import { createWebhookSender } from '../../webhooks/sender.ts';
+import { receiptPage } from '../receipt-page/page.ts';
+import { receiptLines } from '../render/receipt.ts';
+import { plain } from '../terminal/paint.ts';
 import { version } from '../version.ts';
 import { createRouters } from './routers.ts';
 import { withFailPoint } from './fail-point.ts';
@@ -100,13 +105,19 @@ async function control(
 
   const platform = createProcessPlatform({ home, clock });
   const router = new EmbeddedRouter(home);
+  const webhooks = createWebhookSender({ clock, allow: webhookAllow });
+  const receipt = {
+    text: (each: Receipt) => receiptLines(each, plain).join('\n'),
+    page: receiptPage,
+  };
   const engine = new Engine({
     store,
     clock,
     checker: createChecker({ clock }),
     commands: createCommandRunner({ clock }),
-    webhooks: createWebhookSender({ clock, allow: webhookAllow }),
     gauge: createGauge(),
+    webhooks,
+    notifier: (target, base) => createNotifier({ webhooks, receipt }, target, base),
     platform: () => platform,
     router: createRouters(router, clock),
     lease: () => tenure.lease,
