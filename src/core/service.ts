@@ -9,7 +9,7 @@ import { noNotices, withDue, withEnded, type Notices } from './notice.ts';
 import type { Release } from './release.ts';
 import { Spec } from './spec.ts';
 import type { Weights } from './weights.ts';
-import { newTally, withCount, type WriteTally } from './write-tally.ts';
+import { tallyFrom, withCount, type WriteTally } from './write-tally.ts';
 
 /** A mode that was set: what, who, when and why. */
 export interface ModeSet {
@@ -423,12 +423,14 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         switches: [...switches, { epoch, from, to, at, switchMs, holdMs, held }],
       }));
       const to_ = { ...service.environments[to], wasLive: true, keptUntil: null };
-      const counted = service.deployments[event.deployment - 1]?.measured.switch;
+      const { measured, weighed } = service.deployments[event.deployment - 1] ?? {};
+      // A canary has had writes before all the traffic came: they are among those that going back loses.
+      const first = weighed?.find((part) => part.to === to && part.weight > 0);
       return {
         ...switched,
         live: to,
         environments: { ...service.environments, [to]: to_ },
-        writes: newTally(to, at, counted),
+        writes: tallyFrom(to, at, first, measured?.switch),
       };
     }
     case 'mirror-set': {

@@ -1,4 +1,5 @@
 import type { Colour } from './colour.ts';
+import type { Weighed } from './deployment.ts';
 import type { Counters } from './traffic.ts';
 
 /**
@@ -26,16 +27,32 @@ export interface KnownWrites {
   readonly atLeast: boolean;
 }
 
-/** @param counters at the moment of the switch; undefined: the router does not count, or did not answer */
-export const newTally = (side: Colour, since: number, counters: Counters | undefined): WriteTally => ({
-  side,
-  since,
-  bootId: counters?.bootId ?? null,
-  base: counters?.[side].writes ?? 0,
-  seen: counters?.[side].writes ?? 0,
-  before: 0,
-  atLeast: counters === undefined,
-});
+/**
+ * The tally of a side that has got all the traffic.
+ *
+ * @param first when it got a part of the traffic before, if it did: what it has answered since is counted
+ * @param counters at the moment of the switch; undefined: the router does not count, or did not answer
+ */
+export function tallyFrom(
+  side: Colour,
+  since: number,
+  first: Pick<Weighed, 'bootId' | 'counts'> | undefined,
+  counters: Counters | undefined,
+): WriteTally {
+  const base = first?.counts[side].writes ?? counters?.[side].writes ?? 0;
+  const tally: WriteTally = {
+    side,
+    since,
+    bootId: first?.bootId ?? counters?.bootId ?? null,
+    base,
+    seen: base,
+    before: 0,
+    atLeast: counters === undefined,
+  };
+  return counters && first
+    ? withCount(tally, { bootId: counters.bootId, writes: counters[side].writes })
+    : tally;
+}
 
 /** The tally after another look at the router: `writes` is its own counter of the side. */
 export function withCount(
@@ -65,13 +82,13 @@ export function knownWrites(tally: WriteTally | null, counters: Counters | null)
   return { count: now.before + now.seen - now.base, atLeast: now.atLeast || counters === null };
 }
 
-/** More of them are recorded only when the count has grown by this much, so that the log grows with the logarithm of the writes. */
-const growth = 1.1;
-
-/** Whether what is counted now is worth a line in the log: the first write, a tenth more, or another router. */
+/**
+ * Whether what is counted now is worth a line in the log: the first write, a tenth more, or another router. So the log grows with the
+ * logarithm of the writes.
+ */
 export function worthRecording(tally: WriteTally, counters: Counters): boolean {
   if (counters.bootId !== tally.bootId) return true;
   const recorded = tally.before + tally.seen - tally.base;
   const now = knownWrites(tally, counters).count;
-  return now > recorded && now >= recorded * growth;
+  return now > recorded && now * 10 >= recorded * 11;
 }
