@@ -102,7 +102,7 @@ describe('a value, as a module exports it', () => {
 
   test('is told by its path, without a line', () => {
     expect(told({ ...value, keep: 5, router: { listen: ':80', perview: ':81' } })).toEqual([
-      `cutover.config.ts: router.perview: expected one of the keys ${routerKeys}, haproxy, found "perview"; did you mean preview?`,
+      `cutover.config.ts: router.perview: expected one of the keys ${routerKeys}, found "perview"; did you mean preview?`,
       'cutover.config.ts: keep: expected a duration such as 500ms, 10s, 5m or 1h, found 5; did you mean 5ms or 5s?',
     ]);
   });

@@ -51,7 +51,7 @@ export const wrongSpecs: readonly (readonly [string, string, readonly string[]])
   ['a key without a value', good.replace(' 127.0.0.1:8080', ''), ['3:3: router.listen: expected an address such as 127.0.0.1:8080, [::1]:8080 or :8080, found an empty value']],
   ['an unknown key', good + 'checkz: []\n', [`8:1: checkz: expected one of the keys ${specKeys}, found "checkz"; did you mean checks?`]],
   ['an unknown key that is like none', good + 'zzzzzzzzz: 1\n', [`8:1: zzzzzzzzz: expected one of the keys ${specKeys}, found "zzzzzzzzz"`]],
-  ['an unknown key in a map', good.replace('  listen', '  lisen: :1\n  listen'), [`3:3: router.lisen: expected one of the keys ${routerKeys}, haproxy, found "lisen"; did you mean listen?`]],
+  ['an unknown key in a map', good.replace('  listen', '  lisen: :1\n  listen'), [`3:3: router.lisen: expected one of the keys ${routerKeys}, found "lisen"; did you mean listen?`]],
   ['a key of another case', web('health:\n  tcp: true\n  start_period: 10s'), ['10:9: environments.layers.web.health.start_period: expected one of the keys http, tcp, command, running, interval, timeout, startPeriod, healthy, unhealthy, found "start_period"; did you mean startPeriod?']],
   ['a key in the wrong place', good + 'command: [node]\n', [`8:1: command: expected one of the keys ${specKeys}, found "command"`]],
   ['listen as a number that is no port', good.replace('127.0.0.1:8080', '80800'), ['3:11: router.listen: expected an address such as 127.0.0.1:8080, [::1]:8080 or :8080, found 80800']],
