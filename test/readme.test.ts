@@ -41,6 +41,7 @@ test('what pages show of a spec is right', () => {
     'docs/hooks.md',
     'docs/notifications.md',
     'docs/warm-up.md',
+    'docs/preview.md',
     'docs/upstream.md',
     ...readdirSync(join(root, 'docs/routers')).map((name) => `docs/routers/${name}`),
   ]) {

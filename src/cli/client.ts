@@ -1,5 +1,7 @@
 import type { Colour } from '../core/colour.ts';
 import { CutoverError, errorTable, type ErrorCode, type ErrorRecord } from '../core/errors.ts';
+import type { PreviewWays } from '../core/preview-ways.ts';
+import type { Pass, PassOrder } from '../core/testers.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type {
   CountersView,
@@ -104,6 +106,14 @@ export class Client {
     if (environment !== undefined) query.set('environment', environment);
     if (after !== undefined) query.set('after', after);
     return this.#call('GET', this.#path(name, `logs?${query.toString()}`));
+  }
+
+  preview(name: string): Promise<PreviewWays> {
+    return this.#call('GET', this.#path(name, 'preview'));
+  }
+
+  pass(name: string, order: PassOrder): Promise<Pass> {
+    return this.#call('POST', this.#path(name, 'pass'), order);
   }
 
   counters(name: string): Promise<CountersView> {

@@ -13,6 +13,8 @@ import type { InitOptions } from './verbs/init.ts';
 import type { LogsOptions } from './verbs/logs.ts';
 import type { ModeOptions } from './verbs/mode.ts';
 import type { ProxyOptions } from './verbs/proxy.ts';
+import type { OpenOptions } from './verbs/open.ts';
+import type { PreviewOptions } from './verbs/preview.ts';
 import type { ReceiptOptions, ReceiptWords } from './verbs/receipt.ts';
 import type { ShowOptions } from './verbs/show.ts';
 import type { StatusOptions } from './verbs/status.ts';
@@ -51,6 +53,13 @@ function span(text: string): number {
   const ms = parseDuration(text);
   if (ms !== undefined && ms <= 86_400_000) return ms;
   throw new InvalidArgumentError('expected a duration such as 500ms, 10s or 5m, at most a day');
+}
+
+/** A duration in milliseconds, within a month. */
+function longSpan(text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms >= 1000 && ms <= 30 * 86_400_000) return ms;
+  throw new InvalidArgumentError('expected a duration such as 30m, 8h or 2d, at most 30d');
 }
 
 function scrapeAddress(text: string): string {
@@ -225,6 +234,40 @@ export function makeProgram({ begin, end }: Running): Program {
       end(await (await import('./verbs/status.ts')).status(told(command), service, options));
     });
 
+  verb('preview', 'Show the ways to the next release, which users do not see yet', [
+    ['cutover preview', 'its address, its host, its header'],
+    ['cutover preview --cookie', 'with a link that opens it in a browser, for 8 hours'],
+    [
+      'cutover preview shop --cookie --release 8 --for 2d',
+      'a link for release 8, before it is live and after',
+    ],
+    ['cutover preview --admin /run/shop.sock', 'of a proxy that runs by itself'],
+  ])
+    .argument('[service]', serviceText)
+    .option('--cookie', 'Sign a link: who opens it sees the next release on the address of users')
+    .option('--for <time>', 'How long the link is good for, e.g. 30m or 2d (default: 8h)', longSpan)
+    .addOption(
+      new Option('--release <n>', 'The link is for this release, wherever it is').argParser(
+        whole(1, 999_999_999),
+      ),
+    )
+    .option('--admin <socket>', 'The admin socket of a proxy, to ask it instead of the controller')
+    .action(async (service: string | undefined, options: PreviewOptions, command: Command) => {
+      end(await (await import('./verbs/preview.ts')).preview(told(command), service, options));
+    });
+
+  verb('open', 'Open the service in a browser', [
+    ['cutover open', 'what users see'],
+    ['cutover open --preview', 'the next release'],
+  ])
+    .argument('[service]', serviceText)
+    .option('--live', 'What users see (the default)')
+    .option('--preview', 'The next release')
+    .option('--admin <socket>', 'The admin socket of a proxy, to ask it instead of the controller')
+    .action(async (service: string | undefined, options: OpenOptions, command: Command) => {
+      end(await (await import('./verbs/open.ts')).open(told(command), service, options));
+    });
+
   verb('top', 'Watch the rates of blue and green, side by side', [
     ['cutover top', 'requests, errors, latencies and bytes, each second until Ctrl-C'],
     ['cutover top shop --json --count 10', 'ten readings, one JSON document to a line'],
@@ -350,6 +393,10 @@ export function makeProgram({ begin, end }: Running): Program {
         'green',
       ]),
     )
+    .option('--preview <address>', 'An address of its own for the side that is not live')
+    .option('--preview-host <host>', 'A host on --listen that reaches it')
+    .option('--preview-header <name=file>', 'A header that reaches it, with the file of its secret value')
+    .option('--preview-cookie [path]', 'Let browsers reach it by the links of cutover preview --cookie')
     .option(
       '--tls-cert <file>',
       'Serve TLS: the certificate with its chain, in PEM; read again when it changes',

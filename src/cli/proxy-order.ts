@@ -12,6 +12,7 @@ import { Weights } from '../core/weights.ts';
 import { weighted } from '../core/weights-line.ts';
 import { type EntranceWords, entranceOf, limitsOf } from './entrance-words.ts';
 import { errorPagesOf } from './page-words.ts';
+import { type PreviewOrder, previewOf, type PreviewWords } from './preview-words.ts';
 import { sideHeaderOf, stickyOf } from './sticky-words.ts';
 import { type TlsWords, tlsOf } from './tls-words.ts';
 import { type UpstreamWords, upstreamOf } from './upstream-words.ts';
@@ -40,6 +41,7 @@ export interface ProxyOrder {
   /** Undefined: each request goes by itself. */
   readonly sticky: RouteSticky | undefined;
   readonly sideHeader: string | undefined;
+  readonly previews: PreviewOrder;
   /** Undefined: lines of text. */
   readonly errorPages: RoutePages | undefined;
 }
@@ -90,6 +92,7 @@ export function proxyOrder(
     readonly sideHeader?: string;
     readonly errorPage?: readonly string[];
   } & TlsWords &
+    PreviewWords &
     UpstreamWords &
     EntranceWords,
   cwd: string,
@@ -128,6 +131,7 @@ export function proxyOrder(
     limits: limitsOf(words.limit),
     sticky: stickyOf(words.sticky, aloneService, words.tlsCert !== undefined),
     sideHeader: sideHeaderOf(words.sideHeader),
+    previews: previewOf(words, aloneService, words.tlsCert !== undefined || words.acme !== undefined, cwd),
     errorPages: errorPagesOf(words.errorPage, cwd),
   };
 }
@@ -146,6 +150,7 @@ export function orderedRoute(
     limits,
     sticky,
     sideHeader,
+    previews: { preview, previewHost, testers },
     errorPages,
   }: ProxyOrder,
   former: Route | null,
@@ -163,8 +168,9 @@ export function orderedRoute(
     epoch: (former?.epoch ?? 0) + 1,
     live: live ?? kept,
     listen,
-    preview: null,
-    previewHost: null,
+    preview,
+    previewHost,
+    ...(testers && { testers }),
     ...(tls && { tls }),
     ...(accessLog && { accessLog }),
     ...(entrance && { entrance }),

@@ -1,4 +1,4 @@
-import { routeAccessLog } from './access-log.ts';
+import { type AccessLog, type RouteAccessLog, routeAccessLog } from './access-log.ts';
 import type { Address } from './address.ts';
 import { other, type Colour } from './colour.ts';
 import { ready } from './environment.ts';
@@ -89,7 +89,7 @@ export function routeOf(
     ...tracingOf(release.spec.router, release.base),
     ...(accessLog === undefined
       ? {}
-      : { accessLog: routeAccessLog(accessLog, (path) => absolute(release.base, path)) }),
+      : { accessLog: logOf(accessLog, release.spec.router, (path) => absolute(release.base, path)) }),
     protocol,
     limits,
     instancePolicy: instancePolicyOf(instances, healthOf(release.spec, routedLayer(release.spec))),
@@ -116,6 +116,17 @@ function steering(
   const release = number === null ? live : (releaseOf(service, number) ?? live);
   // What is switched as TCP is steered as such, whatever the other release says.
   return release.spec.router.protocol === live.spec.router.protocol ? release.spec.router : live.spec.router;
+}
+
+/** The access log, which does not tell what opens a preview. */
+function logOf(
+  accessLog: AccessLog,
+  { previewHeader }: Spec['router'],
+  absolute: (path: string) => string,
+): RouteAccessLog {
+  const log = routeAccessLog(accessLog, absolute);
+  if (previewHeader === undefined) return log;
+  return { ...log, redactHeaders: [...log.redactHeaders, previewHeader.name.toLowerCase()] };
 }
 
 /** A path of a spec that does not depend on where a program runs. */

@@ -34,6 +34,8 @@ import type { InstanceStatus, Logs } from '../ports/platform.ts';
  *   GET  /v1/services/:service/deployments/:id       DeploymentView
  *   GET  /v1/services/:service/receipts              Receipt[], oldest first: the whole chain
  *   GET  /v1/services/:service/logs                  LogsView (?lines=&layer=&environment=&after=NEXT)
+ *   GET  /v1/services/:service/preview               PreviewWays, as the router has them
+ *   POST /v1/services/:service/pass                  PassOrder → Pass: a token for a tester
  *   GET  /v1/services/:service/counters              CountersView, as the router has them at this moment
  *   GET  /v1/services/:service/events                server-sent events (?after=VERSION): `record` (EventRecord) and `progress` (Progress)
  *   POST /v1/stop                                    StopRequest → 202; the controller ends, its proxy and instances too if asked

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { Colour } from '../core/colour-schema.ts';
 import { CutoverError } from '../core/errors.ts';
 import { pause, promote, resume } from '../core/intervene.ts';
+import { previewWays } from '../core/preview-ways.ts';
+import { PassOrder } from '../core/testers.ts';
 import { releaseOf } from '../core/service.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';
 import type { Engine, DeployOrder } from '../engine/engine.ts';
@@ -230,6 +232,29 @@ export const routes: readonly Route[] = [
       const [route, counters] = await Promise.all([router.read(name), router.counters(name)]);
       const view: CountersView = { service: name, live: route?.live ?? null, counters };
       return json(view);
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/services/:service/preview',
+    async handle({ service: name }, { engine }) {
+      const route = await engine.routerOf(name).read(name);
+      if (route) return json(previewWays(route));
+      throw new CutoverError('not-ready', `service ${name}: expected something live, found nothing`, {
+        next: 'cutover deploy brings the first release there',
+      });
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/services/:service/pass',
+    async handle({ service: name, body }, { engine }) {
+      const order = parsed(PassOrder, body);
+      const router = engine.routerOf(name);
+      if (router.pass) return json(await router.pass(name, order));
+      throw new CutoverError('router-cannot', `service ${name}: its router lets no testers in by cookie`, {
+        next: 'see the other ways: cutover preview',
+      });
     },
   },
   {

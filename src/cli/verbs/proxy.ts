@@ -14,6 +14,7 @@ import { interruptedExit, interruptible } from '../interrupt.ts';
 import { Leftover, leftoverOrder, type LeftoverWords } from '../leftover.ts';
 import { aloneService, orderedRoute, proxyOrder, weightsOrder } from '../proxy-order.ts';
 import type { EntranceWords } from '../entrance-words.ts';
+import { previewWordNames, type PreviewWords } from '../preview-words.ts';
 import { type TlsWords, tlsWordNames } from '../tls-words.ts';
 import type { UpstreamWords } from '../upstream-words.ts';
 import {
@@ -28,7 +29,8 @@ import {
 } from '../render/proxy.ts';
 import { upgradeProxy } from '../upgrade-proxy.ts';
 
-export interface ProxyOptions extends TlsWords, UpstreamWords, ModeWords, EntranceWords, LeftoverWords {
+export interface ProxyOptions
+  extends PreviewWords, TlsWords, UpstreamWords, ModeWords, EntranceWords, LeftoverWords {
   readonly listen?: string;
   readonly blue?: string;
   readonly green?: string;
@@ -49,6 +51,7 @@ const starting = [
   ...tlsWordNames,
   ...(['upstreamProtocol', 'upstreamTls', 'upstreamCa', 'upstreamName'] as const),
   ...(['sticky', 'sideHeader', 'errorPage'] as const),
+  ...previewWordNames,
   ...(['upstreamCert', 'upstreamKey', 'upstreamInsecure'] as const),
   ...(['proxyProtocol', 'trust', 'limit'] as const),
 ];

@@ -119,6 +119,11 @@ export function proxyMetrics({ status, services, certificates }: ProxyReading): 
       eachSide(({ side }) => side.upgrades),
     ),
     counter(
+      'previews',
+      'Requests of testers among those sent to an environment.',
+      eachSide(({ side }) => side.previews),
+    ),
+    counter(
       'ejected',
       'How often an instance was ejected, once for each worker.',
       eachSide(({ side }) => side.ejected),

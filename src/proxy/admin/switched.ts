@@ -21,5 +21,7 @@ export function switched(route: Route, to: Colour): Route {
         next: `start the proxy again with --${to} HOST:PORT, or PUT a route with an instance on ${to} to its admin socket (docs/proxy.md); then switch`,
       },
     );
-  return { ...rest, live: to, epoch: route.epoch + 1 };
+  // What had the traffic until now may go on answering for it (`Route.kept`).
+  const kept = route.live !== to || route.kept === true;
+  return { ...rest, ...(kept && { kept }), live: to, epoch: route.epoch + 1 };
 }

@@ -14,6 +14,7 @@ import type { Target } from './entry.ts';
 
 const cookieField = ascii('cookie');
 const QUESTION = 63;
+const ASTERISK = 42;
 const noLines = new Uint8Array(0);
 /** What caches go by (RFC 9111 §5.2, RFC 9213), in lower case. */
 const cacheFields = ['cache-control', 'cdn-cache-control', 'surrogate-control', 'expires', 'pragma'].map(
@@ -45,6 +46,11 @@ export class TesterDoor {
     this.secretHash = secret === undefined ? null : sha256(ascii(secret));
     this.cookieName = cookie === null ? null : ascii(cookie.name);
     this.door = cookie === null ? null : ascii(cookie.door);
+  }
+
+  /** Of the path and the question mark behind it. */
+  get doorLength(): number {
+    return (this.door?.length ?? 0) + 1;
   }
 
   /** Whether the request is for the proxy's own path. */
@@ -167,6 +173,8 @@ export class Testers {
     const { door } = this;
     if (door.isAtDoor(bytes, head)) {
       const answer = door.answerAtDoor(bytes, head);
+      // An access log writes what was asked for, and a token is nobody else’s to read.
+      bytes.fill(ASTERISK, Math.min(head.targetTo, head.targetFrom + door.doorLength), head.targetTo);
       client.conclude(answer.bytes, answer.status);
       return null;
     }
