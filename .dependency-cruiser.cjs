@@ -34,7 +34,7 @@ module.exports = {
     only('config', 'core'),
     // Also for programs that are not ours: it stands alone.
     only('health'),
-    only('agent', 'core', 'ports', 'config', 'checks', 'health'),
+    only('agent', 'core', 'ports', 'config', 'checks', 'health', 'platforms'),
     only('server', 'core', 'ports', 'engine', 'steps', 'config'),
     {
       name: 'tests-stay-outside',

@@ -74,7 +74,7 @@ const becomes = (condition: string): Promise<void> =>
     hear();
   });
 
-const url = ({ address }: Agent, path: string): string => `http://127.0.0.1:${address.port}${path}`;
+const url = ({ address }: Agent, path: string): string => `http://127.0.0.1:${address?.port}${path}`;
 const statuses = async (agent: Agent): Promise<number[]> =>
   Promise.all(['/live', '/standby', '/health'].map(async (path) => (await fetch(url(agent, path))).status));
 const post = (agent: Agent, path: string, headers: Record<string, string> = {}): Promise<Response> =>

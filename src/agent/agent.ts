@@ -10,7 +10,8 @@ import { listenForBalancers, listenLocally } from './endpoints-listener.ts';
 import { InstanceWatch, type WatchOptions } from './instance-watch.ts';
 
 export interface AgentOptions {
-  readonly listen: Address;
+  /** Where balancers ask; absent: nowhere. */
+  readonly listen: Address | undefined;
   /** A unix socket for programs of the same user. */
   readonly socket: string;
   /** Where the role is kept. */
@@ -20,14 +21,15 @@ export interface AgentOptions {
   /** For HAProxy's agent checks, one for each side that is asked for. */
   readonly agentCheck: Address | undefined;
   readonly agentCheckStandby: Address | undefined;
-  readonly instance: WatchOptions;
+  /** Absent: none is watched, and the host is there for nobody. */
+  readonly instance: WatchOptions | undefined;
   /** What goes through to the instance; absent: it is not counted here. */
   readonly traffic?: (() => Promise<Traffic>) | undefined;
   readonly say: (text: string) => void;
 }
 
 export interface Agent {
-  readonly address: Address;
+  readonly address: Address | null;
   readonly agentCheck: Address | null;
   readonly agentCheckStandby: Address | null;
   readonly health: HealthEndpoints;
@@ -49,7 +51,11 @@ export async function startAgent(options: AgentOptions, checker: Checker, clock:
     initial,
     ...(tokenFile === undefined ? {} : { token: { file: tokenFile } }),
     ...(traffic ? { traffic } : {}),
-    healthy: () => watch?.observed ?? { condition: 'starting', detail: 'not checked yet' },
+    healthy: () =>
+      watch?.observed ?? {
+        condition: 'starting',
+        detail: options.instance ? 'not checked yet' : 'no instance is watched',
+      },
   });
   const open: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
@@ -57,20 +63,22 @@ export async function startAgent(options: AgentOptions, checker: Checker, clock:
   };
   try {
     open.push(await listenLocally(socket, health));
-    watch = new InstanceWatch(checker, clock, options.instance, ({ condition, detail }) =>
-      say(`the instance is ${condition}: ${detail}`),
-    );
-    open.push(watch);
+    if (options.instance) {
+      watch = new InstanceWatch(checker, clock, options.instance, ({ condition, detail }) =>
+        say(`the instance is ${condition}: ${detail}`),
+      );
+      open.push(watch);
+    }
     const live = agentCheck && listenForAgentChecks('--agent-check', agentCheck, 'live', health);
     if (live) open.push(live);
     const standby =
       agentCheckStandby &&
       listenForAgentChecks('--agent-check-standby', agentCheckStandby, 'standby', health);
     if (standby) open.push(standby);
-    const main = listenForBalancers(listen, health);
-    open.push(main);
+    const main = listen && listenForBalancers(listen, health);
+    if (main) open.push(main);
     return {
-      address: main.address,
+      address: main?.address ?? null,
       agentCheck: live?.address ?? null,
       agentCheckStandby: standby?.address ?? null,
       health,

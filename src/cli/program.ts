@@ -496,9 +496,25 @@ export function makeProgram({ begin, end }: Running): Program {
       'cutover agent check http://web1:8081 --enable --token-file token',
       'the same, and change its role and change it back',
     ],
+    ['cutover agent run --control :7443 --advertise 192.0.2.1', 'run releases on this host for controllers'],
+    ['cutover agent token', 'on the host: print what lets one controller in, once'],
+    ['cutover agent enroll web1 192.0.2.1:7443 --token-file token', 'at the controller: get in there'],
   ])
-    .addArgument(new Argument('<action>', 'What to do').choices(['run', 'status', 'enable', 'check']))
-    .argument('[value]', 'For enable: live, standby or maintenance; for check: a URL')
+    .addArgument(
+      new Argument('<action>', 'What to do').choices([
+        'run',
+        'status',
+        'enable',
+        'check',
+        'token',
+        'enroll',
+        'hosts',
+      ]),
+    )
+    .argument(
+      '[values...]',
+      'For enable: live, standby or maintenance; for check: a URL; for enroll: a name and HOST:PORT',
+    )
     .option('--listen <address>', 'For run: where balancers ask; port 0 takes a free one')
     .option('--instance <address>', 'For run: the instance that is watched, HOST:PORT')
     .option('--check <what>', 'For run: how it is checked, tcp or http:/PATH (default: tcp)')
@@ -518,13 +534,19 @@ export function makeProgram({ begin, end }: Running): Program {
       ]),
     )
     .option('--state <file>', 'For run: where the role is kept (default: agent/role.json in the home)')
-    .option('--token-file <file>', 'Who has this token may change the role from other machines')
+    .option(
+      '--token-file <file>',
+      'For run and check: who has this token may change the role; for enroll: the token of the host, - is the standard input',
+    )
     .option('--agent-check <address>', 'For run: answer HAProxy’s agent checks for the live side there')
     .option('--agent-check-standby <address>', 'For run: the same for the standby side')
     .option('--proxy <address>', 'For run: be the proxy to the instance there, and count what is in flight')
+    .option('--control <address>', 'For run: take orders of controllers that have enrolled there')
+    .option('--advertise <ip>', 'For run: at which address of this host instances listen (default: loopback)')
+    .option('--valid <time>', 'For token: how long it may be used (default: 15m)', span)
     .option('--enable', 'For check: change the role too, and change it back')
-    .action(async (action: string, value: string | undefined, options: AgentOptions, command: Command) => {
-      end(await (await import('./verbs/agent.ts')).agent(told(command), action, value, options));
+    .action(async (action: string, values: string[], options: AgentOptions, command: Command) => {
+      end(await (await import('./verbs/agent.ts')).agent(told(command), action, values, options));
     });
 
   verb('schema', 'Print the JSON Schema of a spec', [

@@ -12,6 +12,7 @@ export const errorTable = {
   'proxy-absent': { exit: 3, title: 'The proxy does not answer' },
   'proxy-running': { exit: 3, title: 'A proxy is running already' },
   'agent-absent': { exit: 3, title: 'The agent does not answer' },
+  'agent-refused': { exit: 3, title: 'The agent does not know us' },
   'agent-running': { exit: 3, title: 'An agent is running already' },
   'upgrade-refused': { exit: 8, title: 'The proxy does not become the program on disk' },
   'service-unknown': { exit: 4, title: 'There is no such service' },

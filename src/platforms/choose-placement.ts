@@ -26,8 +26,10 @@ export interface PlacementRequest {
     readonly port: number | 'auto';
   }[];
   readonly previous: Placement | null;
-  /** `ip`: each colour has an IP address of its own. `port`: all are on 127.0.0.1. */
+  /** `ip`: each colour has an IP address of its own. `port`: all are on `host`. */
   readonly mode: 'ip' | 'port';
+  /** Default: 127.0.0.1. */
+  readonly host?: string | undefined;
   readonly slot: number;
   /** Ports that are never given by ourselves: those of the router. */
   readonly avoid: readonly number[];
@@ -47,7 +49,7 @@ export interface PlacementRequest {
  */
 export function choosePlacement(request: PlacementRequest): Placement {
   const { service, colour, layers, previous, mode, slot, avoid, taken, holds, probe } = request;
-  const host = mode === 'ip' ? slotHost(slot, colour) : '127.0.0.1';
+  const host = mode === 'ip' ? slotHost(slot, colour) : (request.host ?? '127.0.0.1');
   const fixed = layers.flatMap(({ port, instances }) =>
     port === 'auto' ? [] : Array.from({ length: instances }, (_, i) => port + i),
   );

@@ -127,6 +127,51 @@ describe('cutover agent', () => {
     expect(await status(agent, '/standby')).toBe(200);
   });
 
+  test('lets a controller in by a token of its host, once, as its page shows', async () => {
+    const home = join(folder, 'host');
+    mkdirSync(home);
+    const child = Bun.spawn(
+      [...command(), 'agent', 'run', '--home', home, '--control', '127.0.0.1:0', '--json'],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    );
+    cleanups.push(async () => {
+      child.kill('SIGTERM');
+      await child.exited;
+    });
+    let text = '';
+    for await (const chunk of child.stdout) {
+      text += new TextDecoder().decode(chunk);
+      if (text.endsWith('\n}\n')) break;
+    }
+    const { control } = z.object({ control: Address }).parse(JSON.parse(text));
+    const shown = [...page.matchAll(/^cutover (agent (?:token|enroll|hosts).*)$/gm)].map(
+      ([, words]) => words ?? '',
+    );
+    expect(shown).toHaveLength(3);
+    const [token, enroll, hosts] = shown.map((words) =>
+      words
+        .replace(/ > token$/, '')
+        .replace('192.0.2.1:7443', `127.0.0.1:${control.port}`)
+        .split(' '),
+    );
+    const made = await runCli([...(token ?? []), '--home', home], { cwd: folder });
+    expect([made.exit, made.stdout]).toEqual([0, expect.stringMatching(/^cutover1\.\S+\n$/) as string]);
+    writeFileSync(join(folder, 'token'), made.stdout);
+    const own = ['--home', join(folder, 'controller')];
+    const enrolled = await runCli([...(enroll ?? []), ...own], { cwd: folder });
+    expect([enrolled.exit, enrolled.stdout]).toEqual([
+      0,
+      expect.stringContaining('enrolled: web1 at') as string,
+    ]);
+    const listed = await runCli([...(hosts ?? []), ...own], { cwd: folder });
+    expect([listed.exit, listed.stdout]).toEqual([0, expect.stringMatching(/^✓ web1 /) as string]);
+    const again = await runCli([...(enroll ?? []), '--home', join(folder, 'another')], { cwd: folder });
+    expect([again.exit, again.stderr]).toEqual([3, expect.stringContaining('was used already') as string]);
+    expect(readFileSync(join(folder, 'controller/hosts/web1/controller.key'), 'utf8')).toContain(
+      'PRIVATE KEY',
+    );
+  });
+
   test('says which words are wrong', async () => {
     const cases: [string[], number, string][] = [
       [['run'], 2, 'expected --listen ADDR, found none'],
@@ -141,6 +186,13 @@ describe('cutover agent', () => {
       [['status', '--listen', ':0'], 2, '--listen is for another action'],
       [['enable', 'both'], 2, 'expected one of live, standby, maintenance, found both'],
       [['check'], 2, 'expected a URL, found none'],
+      [['run', '--control', ':0', '--proxy', ':0'], 2, '--proxy: expected an instance'],
+      [['run', '--control', ':0', '--advertise', 'web1'], 2, '--advertise: expected an IP address'],
+      [['token', '--home', 'nowhere'], 3, 'expected the home of an agent'],
+      [['enroll', 'Web1', ':1'], 2, 'expected a name of lower-case letters'],
+      [['enroll', 'web1', 'there'], 2, 'expected HOST:PORT'],
+      [['enroll', 'web1', ':1'], 2, 'expected --token-file'],
+      [['enroll', 'web1', ':1', 'x'], 2, 'expected no more words, found x'],
       [['check', 'http://127.0.0.1:1'], 3, 'connection refused'],
     ];
     for (const [words, exit, says] of cases) {

@@ -1,6 +1,12 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Agent, type AgentOptions, startAgent } from '../../agent/agent.ts';
+import type { Listening } from '../../agent/listening.ts';
+import { Authority } from '../../agent/control/authority.ts';
+import { listenForControllers } from '../../agent/control/control-listener.ts';
+import { Invitations } from '../../agent/control/invitations.ts';
+import { Orders } from '../../agent/control/orders.ts';
 import { createChecker } from '../../checks/index.ts';
 import { systemClock } from '../../clocks/system.ts';
 import { type Address, formatAddress } from '../../core/address.ts';
@@ -8,6 +14,8 @@ import { errorRecord } from '../../core/errors.ts';
 import type { Route } from '../../core/traffic.ts';
 import { identityOf, isAlive } from '../../proxy/keeper/process-identity.ts';
 import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
+import { createProcessPlatform } from '../../platforms/process/platform.ts';
+import { version } from '../version.ts';
 import { ProxySupervisor } from './proxy-supervisor.ts';
 
 export interface AgentOrder extends Omit<AgentOptions, 'traffic'> {
@@ -15,11 +23,14 @@ export interface AgentOrder extends Omit<AgentOptions, 'traffic'> {
   readonly home: string;
   /** Where the local proxy listens; undefined: there is none. */
   readonly proxy: Address | undefined;
+  /** Where controllers give orders, and at which address of this host instances listen; undefined: none does. */
+  readonly control: { readonly listen: Address; readonly advertise: string | undefined } | undefined;
 }
 
 /** What is told once it answers. */
 export interface ReadyAgent extends Agent {
   readonly proxy: Address | null;
+  readonly control: Address | null;
 }
 
 const service = 'agent';
@@ -28,18 +39,56 @@ const service = 'agent';
 export async function runAgent(order: AgentOrder, onReady: (agent: ReadyAgent) => void): Promise<void> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);
-  const proxy = order.proxy && new InstanceProxy(order, order.proxy);
+  const { instance } = order;
+  const proxy = order.proxy && instance && new InstanceProxy(order, order.proxy, instance.address);
   const agent = await startAgent(
     { ...order, ...(proxy ? { traffic: () => proxy.traffic() } : {}) },
     createChecker({ clock: systemClock }),
     systemClock,
   );
+  let control: Listening | undefined;
   try {
-    onReady({ ...agent, proxy: (await proxy?.start()) ?? null });
+    control = order.control && (await takeOrders(order, order.control));
+    onReady({ ...agent, proxy: (await proxy?.start()) ?? null, control: control?.address ?? null });
     await stopped;
   } finally {
     await proxy?.end();
+    await control?.close();
     await agent.close();
+  }
+}
+
+/** Has controllers ship, start and stop releases here. What runs outlives the agent, and the next one takes it over. */
+async function takeOrders(
+  { home: named, say }: AgentOrder,
+  { listen, advertise }: NonNullable<AgentOrder['control']>,
+): Promise<Listening> {
+  const home = realpathSync(named);
+  const folder = join(home, 'agent');
+  const authority = await Authority.open(folder);
+  const platform = createProcessPlatform({ home, clock: systemClock, host: advertise });
+  try {
+    await platform.adopt();
+  } catch (error) {
+    // One damaged record must not keep the rest from being looked after.
+    say(errorRecord(error).message);
+  }
+  const orders = new Orders({ home, platform, clock: systemClock, hello: { version, host: hostname() } });
+  try {
+    const { address, close } = await listenForControllers({
+      ...{ listen, authority, orders, say, invitations: new Invitations(folder) },
+      now: () => systemClock.now(),
+    });
+    return {
+      address,
+      async close() {
+        await close();
+        await platform.close();
+      },
+    };
+  } catch (error) {
+    await platform.close();
+    throw error;
   }
 }
 
@@ -51,6 +100,7 @@ class InstanceProxy {
   constructor(
     private readonly order: AgentOrder,
     private readonly listen: Address,
+    private readonly instance: Address,
   ) {
     const home = join(order.home, 'agent/proxy');
     mkdirSync(home, { recursive: true, mode: 0o700 });
@@ -96,7 +146,7 @@ class InstanceProxy {
 
   async #apply(): Promise<Address> {
     const before = await this.#router.read(service);
-    const instance = this.order.instance.address;
+    const { instance } = this;
     const isSame =
       before?.blue.instances.map(formatAddress).join() === formatAddress(instance) &&
       // Port 0 takes a free one, and keeps it.

@@ -6,6 +6,7 @@ import { systemClock } from '../../clocks/system.ts';
 import { socketPath } from '../../config/home.ts';
 import { type Address, formatAddress, parseAddress } from '../../core/address.ts';
 import { CutoverError } from '../../core/errors.ts';
+import { isIpAddress } from '../../core/ip.ts';
 import { type Role, roles } from '../../health/role.ts';
 import { agentSocketName, askAgent } from '../ask-agent.ts';
 import { findingLines } from '../doctor/finding.ts';
@@ -27,6 +28,9 @@ export interface AgentOptions {
   readonly agentCheckStandby?: string;
   readonly proxy?: string;
   readonly enable?: boolean;
+  readonly control?: string;
+  readonly advertise?: string;
+  readonly valid?: number;
 }
 
 /** What each action takes of the options. */
@@ -34,10 +38,14 @@ const known: Readonly<Record<string, readonly (keyof AgentOptions)[]>> = {
   run: [
     ...(['listen', 'instance', 'check', 'interval', 'timeout', 'healthy', 'unhealthy', 'initial'] as const),
     ...(['state', 'tokenFile', 'agentCheck', 'agentCheckStandby', 'proxy'] as const),
+    ...(['control', 'advertise'] as const),
   ],
   status: [],
   enable: [],
   check: ['timeout', 'tokenFile', 'enable'],
+  token: ['valid'],
+  enroll: ['tokenFile'],
+  hosts: [],
 };
 
 const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });
@@ -50,9 +58,10 @@ const breachExit = 1;
 export async function agent(
   invocation: Invocation,
   action: string,
-  value: string | undefined,
+  values: readonly string[],
   options: AgentOptions,
 ): Promise<number> {
+  const [value] = values;
   const stray = (Object.keys(options) as (keyof AgentOptions)[]).find(
     (each) =>
       options[each] !== undefined &&
@@ -61,8 +70,10 @@ export async function agent(
   );
   if (stray !== undefined)
     throw usage(`cutover agent ${action}: --${dashed(stray)} is for another action`, 'leave it out');
-  if (value !== undefined && action !== 'enable' && action !== 'check')
-    throw usage(`cutover agent ${action}: expected no more words, found ${value}`, 'leave it out');
+  const takes = action === 'enroll' ? 2 : action === 'enable' || action === 'check' ? 1 : 0;
+  const more = values[takes];
+  if (more !== undefined)
+    throw usage(`cutover agent ${action}: expected no more words, found ${more}`, 'leave it out');
   switch (action) {
     case 'run':
       return run(invocation, options);
@@ -70,6 +81,12 @@ export async function agent(
       return enable(invocation, value);
     case 'check':
       return check(invocation, value, options);
+    case 'token':
+      return (await import('../agent-enrollment.ts')).token(invocation, options.valid);
+    case 'enroll':
+      return (await import('../agent-enrollment.ts')).enroll(invocation, values, options.tokenFile);
+    case 'hosts':
+      return (await import('../agent-enrollment.ts')).hosts(invocation);
     default:
       return tell(invocation, await askAgent(invocation.homeDirectory, 'GET', '/health'));
   }
@@ -89,9 +106,22 @@ const optionalAddress = (name: string, text: string | undefined): Address | unde
 
 async function run(invocation: Invocation, options: AgentOptions): Promise<number> {
   const { cwd, homeDirectory, json, output, paint } = invocation;
-  const listen = addressOf('listen', options.listen, ':8081');
-  const instance = addressOf('instance', options.instance, '127.0.0.1:3000');
-  if (instance.port === 0)
+  const control = optionalAddress('control', options.control);
+  // An agent that takes orders need not be one for balancers.
+  const isForBalancers =
+    control === undefined || options.listen !== undefined || options.instance !== undefined;
+  const listen = isForBalancers ? addressOf('listen', options.listen, ':8081') : undefined;
+  const instance = isForBalancers ? addressOf('instance', options.instance, '127.0.0.1:3000') : undefined;
+  if (instance === undefined && options.proxy !== undefined)
+    throw usage('--proxy: expected an instance that it is for, found none', 'name it with --instance');
+  if (options.advertise !== undefined && control === undefined)
+    throw usage('--advertise is for an agent that takes orders', 'leave it out, or add --control');
+  if (options.advertise !== undefined && !isIpAddress(options.advertise))
+    throw usage(
+      `--advertise: expected an IP address of this host, found ${options.advertise}`,
+      'such as --advertise 192.0.2.1',
+    );
+  if (instance?.port === 0)
     throw usage('--instance: expected a port, found 0', 'name the port of the instance');
   const probe = parseCheckText(options.check ?? 'tcp');
   if (probe === undefined)
@@ -116,7 +146,8 @@ async function run(invocation: Invocation, options: AgentOptions): Promise<numbe
       agentCheck: optionalAddress('agent-check', options.agentCheck),
       agentCheckStandby: optionalAddress('agent-check-standby', options.agentCheckStandby),
       proxy: optionalAddress('proxy', options.proxy),
-      instance: {
+      control: control && { listen: control, advertise: options.advertise },
+      instance: instance && {
         // What stands for every address of this machine can be listened on; to be called, it needs one of them.
         address: instance.host === '0.0.0.0' ? { ...instance, host: '127.0.0.1' } : instance,
         probe,
@@ -127,7 +158,7 @@ async function run(invocation: Invocation, options: AgentOptions): Promise<numbe
       },
       say: (text) => output.note(text),
     },
-    ({ address, agentCheck, agentCheckStandby, proxy, health }) => {
+    ({ address, agentCheck, agentCheckStandby, proxy, control, health }) => {
       const { role } = health.role();
       if (json)
         answerJson(invocation, {
@@ -138,10 +169,17 @@ async function run(invocation: Invocation, options: AgentOptions): Promise<numbe
           agentCheck,
           agentCheckStandby,
           proxy,
+          control,
         });
       else
         output.line(
-          `${paint.green('ready:')} ${role}, answers at ${formatAddress(address)}${proxy ? `, proxy at ${formatAddress(proxy)}` : ''}${agentCheck ? `, agent checks at ${formatAddress(agentCheck)}` : ''}`,
+          [
+            `${paint.green('ready:')} ${role}`,
+            ...(address ? [`answers at ${formatAddress(address)}`] : []),
+            ...(proxy ? [`proxy at ${formatAddress(proxy)}`] : []),
+            ...(agentCheck ? [`agent checks at ${formatAddress(agentCheck)}`] : []),
+            ...(control ? [`orders at ${formatAddress(control)}`] : []),
+          ].join(', '),
         );
     },
   );

@@ -24,6 +24,8 @@ export class AddressBook {
   constructor(
     private readonly layout: Layout,
     private readonly disk: Disk,
+    /** Where all instances listen; absent: on this machine alone, as the spec says. */
+    private readonly host?: string,
   ) {}
 
   /** @param running where this environment's instances are now: these addresses are its own */
@@ -45,7 +47,8 @@ export class AddressBook {
         name === service ? [] : [...placed.blue, ...placed.green],
       );
       const own = new Set(running.map(formatAddress));
-      const wantsIp = spec.platform.addresses === 'ip' && process.platform === 'linux';
+      const wantsIp =
+        this.host === undefined && spec.platform.addresses === 'ip' && process.platform === 'linux';
       const placement = choosePlacement({
         service,
         colour,
@@ -56,6 +59,7 @@ export class AddressBook {
         })),
         previous,
         mode: wantsIp && hasHost(slotHost(record.slot, colour)) ? 'ip' : 'port',
+        host: this.host,
         slot: record.slot,
         avoid: [spec.router.listen.port, spec.router.preview?.port ?? 0],
         taken: [...record.placed[other(colour)], ...others],

@@ -7,7 +7,7 @@ import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { addressesOf } from '../../core/placement.ts';
 import { routedLayer } from '../../core/spec.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { EnvironmentRef, Platform } from '../../ports/platform.ts';
+import type { EnvironmentRef, Platform, Shipped } from '../../ports/platform.ts';
 import { AddressBook, namesIn } from './addresses.ts';
 import { openBoundary, type Boundary } from './boundary.ts';
 import { Disk } from './disk.ts';
@@ -35,6 +35,8 @@ export interface ProcessPlatformOptions {
   /** The state directory; made if it is absent. Releases, environments and logs are below it. One controller at a time uses it. */
   readonly home: string;
   readonly clock: Clock;
+  /** The IP address of this machine at which instances listen, so that others reach them. Default: loopback alone. */
+  readonly host?: string | undefined;
   /** Told of every act on the system; for tests that fail or kill there. */
   readonly boundary?: Boundary;
   /** Told of errors that nobody waits for, such as a restart that failed. Default: one line on standard error, not the same twice in a row. */
@@ -43,12 +45,18 @@ export interface ProcessPlatformOptions {
   readonly limits?: ContentLimits;
 }
 
+/** Beyond the port. */
+export interface ProcessPlatform extends Platform {
+  /** What was shipped under this number; null if nothing was, or not all of it. */
+  find(service: string, release: number): Promise<Shipped | null>;
+}
+
 /**
  * The platform `process`: instances are processes of this machine, each a session of its own that outlives the controller.
  * On Linux a process is known by pid, start time and boot, and by the tag in its environment; elsewhere by pid and start time.
  * A program must stay in the foreground: one that goes into the background counts as ended, and what it left is ended too.
  */
-export function createProcessPlatform(options: ProcessPlatformOptions): Platform {
+export function createProcessPlatform(options: ProcessPlatformOptions): ProcessPlatform {
   const { clock, boundary = openBoundary, report = reportOnce(), limits } = options;
   mkdirSync(options.home, { recursive: true, mode: 0o700 });
   const home = realpathSync(resolve(options.home));
@@ -58,7 +66,7 @@ export function createProcessPlatform(options: ProcessPlatformOptions): Platform
     options.table ?? (existsSync('/proc/self/stat') ? new LinuxProcessTable() : new PsProcessTable());
   const around: Surroundings = { layout, disk, clock, table, homeTag: homeTag(home), report };
   const releases = new ReleaseStore({ ...around, ...(limits ? { limits } : {}) });
-  const addresses = new AddressBook(layout, disk);
+  const addresses = new AddressBook(layout, disk, options.host);
   const closing = new AbortController();
   const environments = new Map<string, Environment>();
   let watching: Promise<void> | undefined;
@@ -90,11 +98,16 @@ export function createProcessPlatform(options: ProcessPlatformOptions): Platform
   };
 
   return {
-    capabilities: { addressPerColour: process.platform === 'linux', restarts: true },
+    capabilities: {
+      addressPerColour: options.host === undefined && process.platform === 'linux',
+      restarts: true,
+    },
 
     async place(ref, release, previous) {
       return addresses.place(ref, release, previous, await environment(ref).heldAddresses());
     },
+
+    find: (service, release) => releases.find(service, release),
 
     async ship(service, release, signal) {
       const isNew = !(await releases.find(service, release.number));

@@ -49,17 +49,24 @@ export async function readVariables(run: Run, layer: LayerRun): Promise<Variable
   return values;
 }
 
-async function readSecret(run: Run, { layer }: LayerRun, name: string, path: string): Promise<string> {
+const readSecret = (run: Run, { layer }: LayerRun, name: string, path: string): Promise<string> =>
+  readSecretFile(`Layer ${layer} of ${run.service}: expected the value of ${name}`, path, {
+    layer,
+    variable: name,
+  });
+
+/** A value from a file, without its last line break; `expected` begins the message if there is none. An absent file is `start-failed`. */
+export async function readSecretFile(
+  expected: string,
+  path: string,
+  detail: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const refuse = (found: string, cause?: unknown): CutoverError =>
-    new CutoverError(
-      'start-failed',
-      `Layer ${layer} of ${run.service}: expected the value of ${name} in ${path}; found ${found}`,
-      {
-        next: 'Write the value into that file, readable to the user that runs Cutover, or change the spec.',
-        detail: { layer, variable: name, path },
-        ...(cause === undefined ? {} : { cause }),
-      },
-    );
+    new CutoverError('start-failed', `${expected} in ${path}; found ${found}`, {
+      next: 'Write the value into that file, readable to the user that runs Cutover, or change the spec.',
+      detail: { ...detail, path },
+      ...(cause === undefined ? {} : { cause }),
+    });
   let text: string;
   try {
     text = await readFile(path, 'utf8');
