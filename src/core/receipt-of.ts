@@ -1,3 +1,4 @@
+import { analysisOf } from './analysis/receipt.ts';
 import { colours, type Colour } from './colour.ts';
 import type { Deployment } from './deployment.ts';
 import { quantileMs, samples, type Histogram } from './latency.ts';
@@ -60,6 +61,7 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
     pick(environments.blue) + pick(environments.green);
   const first = switches[0];
   const back = switches.length > 1 ? switches.at(-1) : undefined;
+  const analysis = analysisOf(steps);
   const release = releaseOf(service, deployment.plan.release);
   return {
     service: service.name,
@@ -106,6 +108,7 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
       ms: startedAt === null || endedAt === null ? null : endedAt - startedAt,
     })),
     ...(deployment.hooks.length > 0 && { hooks: [...deployment.hooks] }),
+    ...(analysis.length > 0 && { analysis }),
     ...(deployment.mirrored === null ? {} : { mirror: deployment.mirrored }),
     timeline: timelineOf(looks),
     gaps,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AnalysisReceipt } from './analysis/receipt.ts';
 import { Colour } from './colour-schema.ts';
 import { Cut } from './cut-schema.ts';
 import { HookRun } from './hook-run.ts';
@@ -97,6 +98,8 @@ export const Receipt = z.object({
   hooks: z.array(HookRun).optional(),
   /** What copies of the live traffic showed before the switch; absent: nothing was mirrored. */
   mirror: DiffSummary.optional(),
+  /** What was looked at while the new side took traffic; absent: nothing. */
+  analysis: z.array(AnalysisReceipt).optional(),
   /** How the traffic went meanwhile; null if the router was not looked at twice. */
   timeline: Timeline.nullable(),
   /** What could not be measured, and why; empty when all could. */

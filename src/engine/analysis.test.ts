@@ -67,6 +67,14 @@ test('an unchanged release is kept, and the receipt and the log say by what', as
     /^0% against 0% of blue before the switch: no worse \(alpha 0\.25%\), [\d,]+ requests$/,
   );
   expect(bake.says).toContain('4 of 4 measures good');
+  expect(deployment.receipt?.analysis).toMatchObject([
+    {
+      step: 'bake',
+      colour: 'green',
+      alpha: 0.0025,
+      measures: [{ name: 'failures', judgement: 'good', value: 0 }, {}, {}, {}],
+    },
+  ]);
 });
 
 test('a release that fails one request in fifty is taken back within seconds, and the error says by what', async () => {

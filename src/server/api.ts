@@ -1,3 +1,4 @@
+import type { Judged } from '../core/analysis/state.ts';
 import type { CertificateStatus } from '../core/certificate-status.ts';
 import { z } from 'zod';
 import { Colour } from '../core/colour-schema.ts';
@@ -172,6 +173,8 @@ export interface StepView {
   readonly attempts: number;
   readonly says: string | null;
   readonly error: ErrorRecord | null;
+  /** What the measures of the analysis said at last; absent: the step has none, or has not looked yet. */
+  readonly measures?: readonly Judged[];
 }
 
 export interface DeploymentView {

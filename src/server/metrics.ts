@@ -1,3 +1,4 @@
+import type { Judgement } from '../core/analysis/state.ts';
 import { colours } from '../core/colour.ts';
 import { underWay, type Deployment } from '../core/deployment.ts';
 import { distribution, exposition, type Family, type Sample } from '../core/exposition.ts';
@@ -83,6 +84,16 @@ export function controllerMetrics({ engine, identity, lease }: ControllerReading
       '1 while nothing moves because the log cannot be written.',
       eachService(({ name }) => (engine.halted(name) ? 1 : 0)),
     ),
+    gauge(
+      'measure',
+      'What a measure of the analysis under way has found at last: shares from 0 to 1, latencies in milliseconds.',
+      measuresNow(services).flatMap(({ labels, value }) => (value === null ? [] : [{ labels, value }])),
+    ),
+    gauge(
+      'measure_judgement',
+      '1 for the judgement of a measure of the analysis under way: good, bad, waiting, or none.',
+      measuresNow(services).map(({ labels, judgement }) => ({ labels: { ...labels, judgement }, value: 1 })),
+    ),
     gauge('lease_fence', 'Grows with each controller that takes the lease over.', [
       { labels: {}, value: fence },
     ]),
@@ -97,6 +108,27 @@ export function controllerMetrics({ engine, identity, lease }: ControllerReading
     ]),
   ]);
 }
+
+interface MeasureNow {
+  readonly labels: { readonly service: string; readonly step: string; readonly measure: string };
+  readonly value: number | null;
+  readonly judgement: Judgement;
+}
+
+/** The measures of the steps that watch a side just now. */
+const measuresNow = (services: readonly Service[]): MeasureNow[] =>
+  services.flatMap(({ name: service, deployments }) =>
+    deployments
+      .filter(underWay)
+      .flatMap(({ steps }) => steps.filter(({ status }) => status === 'running'))
+      .flatMap(({ planned, analysis }) =>
+        (analysis?.measures ?? []).map(({ name: measure, value, judgement }) => ({
+          labels: { service, step: planned.kind, measure },
+          value,
+          judgement,
+        })),
+      ),
+  );
 
 function stepDurations({ name, deployments }: Service): ReturnType<typeof distribution>[] {
   const seconds = new Map<string, number[]>();

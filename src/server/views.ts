@@ -8,6 +8,7 @@ import { current, releaseOf, roleOf, weightsInForce, type ModeSet, type Service 
 import { failures, type Counters } from '../core/traffic.ts';
 import type { Engine } from '../engine/engine.ts';
 import { measured } from '../engine/walk.ts';
+import { judgedOf } from '../core/analysis/state.ts';
 import type { InstanceStatus } from '../ports/platform.ts';
 import { stepOf } from '../steps/index.ts';
 import type { DeploymentView, EnvironmentView, ModeView, PlanView, ServiceView, WeightsView } from './api.ts';
@@ -43,6 +44,7 @@ export function deploymentView(service: Service, deployment: Deployment): Deploy
       attempts: step.attempts,
       says: step.says,
       error: step.error,
+      ...(step.analysis && { measures: judgedOf(step.analysis) }),
     })),
     notes: plan.notes,
     abortedBy,

@@ -30,7 +30,8 @@ export function receiptPage(receipt: Receipt): string {
       ${tiles(receipt)}
       ${receipt.timeline ? timelineCharts(receipt, receipt.timeline) : html`<p class="dim">The traffic was not measured while the deployment went on, so there is no timeline.</p>`}
       <h2>Traffic by environment</h2>
-      ${environments(receipt)} ${receipt.hooks === undefined ? '' : hookTable(receipt.hooks)}
+      ${environments(receipt)} ${(receipt.analysis ?? []).map(analysisTable)}
+      ${receipt.hooks === undefined ? '' : hookTable(receipt.hooks)}
       ${
         receipt.gaps.length === 0
           ? ''
@@ -119,6 +120,25 @@ function timelineCharts(receipt: Receipt, timeline: Timeline): Html {
       label: (value) => (Number.isInteger(value) ? count(value) : ''),
     })}
     ${stepsChart(receipt, from, until.at(-1) ?? from)}`;
+}
+
+function analysisTable({ step, colour, measures }: NonNullable<Receipt['analysis']>[number]): Html {
+  return html`<h2>Analysis: ${step} of ${colour}</h2>
+    <table>
+      <tr>
+        <th>measure</th>
+        <th>judgement</th>
+        <th>what was found</th>
+      </tr>
+      ${measures.map(
+        ({ name, judgement, says }) =>
+          html`<tr>
+            <td>${name}</td>
+            <td class="${judgement === 'bad' ? 'bad' : ''}">${judgement}</td>
+            <td>${says}</td>
+          </tr>`,
+      )}
+    </table>`;
 }
 
 function hookTable(hooks: NonNullable<Receipt['hooks']>): Html {

@@ -2,6 +2,7 @@ import { describeVerdict } from '../../core/verdict.ts';
 import type { DeploymentView, StepView } from '../../server/api.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { columnsOf, fitted, harmless, padded } from '../terminal/text.ts';
+import { measureLines } from './measures.ts';
 import { duration, moment, releaseName } from './words.ts';
 
 /** What a view of a deployment is drawn with. */
@@ -27,10 +28,16 @@ export const deploymentTitle = (
 ): string =>
   `${paint.bold(service)}: deployment ${id}, ${kind} of ${releaseName(release, version)} ${paint.dim(`by ${harmless(by)}`)}`;
 
-/** A line for each step: a mark, its name, what it says, how long it took. */
+/** A line for each step: a mark, its name, what it says, how long it took; below it one for each measure of its analysis. */
 export function stepLines(view: DeploymentView, drawing: Drawing): string[] {
   const width = Math.max(...view.steps.map(({ kind }) => kind.length));
-  return view.steps.map((step) => stepLine(step, width, drawing));
+  return view.steps.flatMap((step) => [
+    stepLine(step, width, drawing),
+    ...measureLines(step.measures ?? [], drawing.paint).map((line) => {
+      const room = (drawing.columns ?? Infinity) - 6;
+      return `      ${columnsOf(line) > room ? fitted(line, room) : line}`;
+    }),
+  ]);
 }
 
 /** The whole picture while it is followed on a terminal. */

@@ -6,6 +6,7 @@ import type { Receipt } from '../../core/receipt.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { harmless, padded } from '../terminal/text.ts';
 import { warmthWords } from '../../core/warm-up.ts';
+import { measureLines } from './measures.ts';
 import { count, counted, duration, moment } from './words.ts';
 
 /** How many requests failed and why, e.g. `2 (connect-failed 2)`; calm if none did. */
@@ -85,6 +86,9 @@ export function receiptLines(receipt: Receipt, paint: Paint): string[] {
     }
   }
   rows.push(['steps', receipt.steps.map(({ kind, ms }) => `${kind} ${duration(ms)}`).join(', ')]);
+  for (const { step, colour, measures } of receipt.analysis ?? [])
+    for (const [index, line] of measureLines(measures, paint).entries())
+      rows.push([index === 0 ? `${step} of ${colour}` : '', line]);
   for (const { name, when, stage, ok, detail, ms } of receipt.hooks ?? [])
     rows.push([
       `hook ${when} ${stage}`,
