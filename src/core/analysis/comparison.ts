@@ -43,8 +43,17 @@ export function compared(
     : withSameMinutes(test, measure.of, q, tolerance, least, frame.alpha, addition);
 }
 
-const proving = (test: Test, ratios: readonly number[], alpha: number): Test => {
-  const evidence = withRatios(test.evidence, ratios);
+/**
+ * Latencies are worse only if at least so many looks say so: a machine that stalls for a moment makes all requests of that moment slow at
+ * once, which a test that takes them for independent would be sure of. A ratio that is cut off from above keeps its expectation of at
+ * most 1.
+ */
+const leastLooks = 4;
+
+const proving = (test: Test, ratios: readonly number[], alpha: number, looks = 1): Test => {
+  const most = -Math.log(alpha) / looks;
+  const cut = looks === 1 ? ratios : ratios.map((ratio) => Math.min(most, ratio));
+  const evidence = withRatios(test.evidence, cut);
   return { ...test, evidence, proven: test.proven || isProof(evidence, alpha) };
 };
 
@@ -93,7 +102,8 @@ function withSameMinutes(
   }
   if (pending.fresh.of === 0 || pending.against.of === 0) return { test: { ...test, pending }, lacks };
   const allowed = q === null ? { ratio, margin } : { ratio: 1, margin: 0 };
-  const proven = proving(test, sideBySide(pending.fresh, pending.against, allowed), alpha);
+  const ratios = sideBySide(pending.fresh, pending.against, allowed);
+  const proven = proving(test, ratios, alpha, q === null ? 1 : leastLooks);
   return { test: { ...proven, pending: { fresh: noShare, against: noShare, above: null } }, lacks };
 }
 
@@ -139,7 +149,10 @@ function withBefore(
   if (!enough) return { test, lacks: `${lacking(samples(figures.latency), needed)} before the switch` };
   const share = above(fresh.latency, bucketUpTo(allowedUs(bucketLimitUs(bucket), ratio, 1000 * margin)));
   const lacks = lackingOr(mine, least);
-  return { test: share.of === 0 ? test : proving(test, againstKnown(share, 1 - q), alpha / 2), lacks };
+  return {
+    test: share.of === 0 ? test : proving(test, againstKnown(share, 1 - q), alpha / 2, leastLooks),
+    lacks,
+  };
 }
 
 /** All latencies by their ranks, each time that there are twice as many. */

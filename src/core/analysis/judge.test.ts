@@ -229,6 +229,18 @@ test('a limit is judged as soon as there are enough requests, and as often in a 
   expect(watch(1, slow, good, [0, 100], 20).outcome).toBe('go-on');
 });
 
+test('a machine that stalls for two seconds, all of its requests slow at once, is no worse release', () => {
+  const stalls: Release = { tookMs: (random, at) => (at >= 1000 && at < 1200 ? 1500 : usual(20)(random)) };
+  for (const before of [undefined, 6000])
+    for (let seed = 1; seed <= 20; seed++)
+      expect(
+        watch(seed, defaults, stalls, before === undefined ? [100, 100] : [0, 100], 60, before).outcome,
+      ).toBe('go-on');
+  // Seconds that come again and again are its doing.
+  const stutters: Release = { tookMs: (random, at) => (at % 500 < 100 ? 1500 : usual(20)(random)) };
+  expect(watch(1, defaults, stutters, [100, 100], 60).outcome).toBe('roll-back');
+});
+
 test('the ranks of all latencies tell a release that is half as slow again from one that is unchanged', () => {
   const rules = rulesOf({ measures: [{ of: 'latency', compare: { worseBy: '10%', margin: 0 } }] });
   expect(watch(3, rules, { tookMs: usual(30) }, [100, 100], 60).outcome).toBe('roll-back');
