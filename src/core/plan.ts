@@ -45,6 +45,7 @@ export const PlannedStep = z.discriminatedUnion('kind', [
     back: Colour.nullable(),
     weight: z.int().min(0).max(100),
     forMs: z.number().min(0).nullable(),
+    analysis: PlannedAnalysis.optional(),
   }),
   z.object({ kind: z.literal('switch'), from: Colour.nullable(), to: Colour, release }),
   /** `closeOverMs`: the time over which what is left then is ended; null: it goes on, as it did in plans that say nothing. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import type { Colour } from '../core/colour.ts';
 import { underWay } from '../core/deployment.ts';
+import { promote } from '../core/intervene.ts';
 import type { SpecInput } from '../core/spec.ts';
 import type { MemoryAnswer } from '../routers/memory/memory-router.ts';
 import { order, spec, World, type Strike } from '../testing/engine-world.ts';
@@ -197,6 +198,57 @@ test('sources of figures are asked for the side with its release, and one that n
   expect(fails.deployments[2]!.failure?.message).toContain(
     'smoke is bad (smoke: expected exit code 0, found exit code 3)',
   );
+});
+
+const canary: SpecInput = {
+  ...spec,
+  strategy: { kind: 'canary', weights: [10, 50], hold: '20s', drain: '1s', bake: '10s' },
+  analysis: true,
+};
+
+test('a canary is compared with the other side in the same minutes, and a bad one gets no further than its first hold', async () => {
+  for (const [fails, status] of [
+    [0.05, 'undone'],
+    [0, 'succeeded'],
+  ] as const) {
+    const world = new World();
+    const engine = await world.boot();
+    await world.deployed(engine, 'good', canary);
+    const stop = traffic(world, steady(new Random(7), { green: fails }));
+    await pass(world, 10_000);
+    const service = await world.deployed(engine, 'good', canary);
+    stop();
+    const deployment = service.deployments.at(-1)!;
+    expect(deployment.status).toBe(status);
+    const holds = deployment.steps.filter(({ planned }) => planned.kind === 'hold');
+    expect(holds[0]!.planned).toMatchObject({ analysis: { alpha: 0.01 / 12 } });
+    if (fails > 0) {
+      expect(deployment.failure).toMatchObject({ code: 'canary-failed' });
+      expect(deployment.failure!.message).toMatch(/errors-5xx is bad \(.* against 0% of blue: worse/);
+      expect(holds[1]!.analysis).toBeUndefined();
+      expect(deployment.measured.end!.green.requests).toBeLessThan(200);
+      continue;
+    }
+    expect(deployment.receipt!.analysis?.map(({ step }) => step)).toEqual(['hold', 'hold', 'bake']);
+    expect(holds[1]!.analysis!.measures[0]!.says).toMatch(/^0% against 0% of blue: no worse/);
+  }
+});
+
+test('a person who promotes a canary ends the wait for what is not known', async () => {
+  const world = new World();
+  const engine = await world.boot();
+  const rules: SpecInput = { ...canary, analysis: { inconclusive: 'wait', waitAtMost: '1h' } };
+  await world.deployed(engine, 'good', { ...rules, analysis: true });
+  const { id } = await engine.deploy('shop', order('good', rules), 'test');
+  await pass(world, 120_000);
+  expect(
+    engine.service('shop').deployments[id - 1]!.steps.find(({ status }) => status === 'running')?.planned
+      .kind,
+  ).toBe('hold');
+  await engine.intervene('shop', (service) => promote(service, 'ann', false));
+  await world.clock.run(() => engine.service('shop').live === 'green');
+  await engine.abort('shop', 'test');
+  await world.settled(engine, id);
 });
 
 /** Deploys under traffic on engines that die at random calls, until it has ended. */

@@ -10,6 +10,7 @@ import type { Counters } from '../core/traffic.ts';
 import { errorRecord } from '../core/errors.ts';
 import { Sources, type Watched } from './analysis-sources.ts';
 import type { StepContext } from './step.ts';
+import { deploymentNow, stepNow } from './under-way.ts';
 
 /** So many records of one watch at most, but for the one that ends it. */
 const mostRecords = 200;
@@ -49,9 +50,8 @@ export class AnalysisWatch {
     const rules = spec.analysis;
     if (planned === undefined || rules === undefined) return null;
     const service = context.service();
-    const deployment = service.deployments[context.deployment - 1];
-    const step = deployment?.steps.findIndex(({ status }) => status === 'running') ?? -1;
-    if (!deployment || step === -1) throw new Error('no step is under way');
+    const deployment = deploymentNow(context);
+    const step = stepNow(context);
     const { placement } = service.environments[watched.colour];
     const each = spec.router.limits.perInstance;
     const instances = placement ? addressesOf(placement, routedLayer(spec)).length : 0;

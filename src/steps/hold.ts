@@ -7,6 +7,7 @@ import {
   resumedBy,
   type Intervention,
 } from '../core/interventions.ts';
+import { AnalysisWatch } from './analysis-watch.ts';
 import { nothingToUndo, type Step, type StepContext } from './step.ts';
 import { deploymentNow, stepNow } from './under-way.ts';
 import { watchSide } from './watch.ts';
@@ -15,34 +16,39 @@ import { watchSide } from './watch.ts';
 const leastWatchMs = 5000;
 
 export const hold: Step<'hold'> = {
-  describe: ({ colour, back, weight, forMs }) =>
+  describe: ({ colour, back, weight, forMs, analysis }) =>
     `watch ${colour} with ${weight} % of the traffic ${
       forMs === null
         ? 'until somebody says cutover resume or cutover promote'
         : `for ${formatDuration(forMs)}`
-    }${back === null ? '' : `, and go back to ${back} if it does badly`}`,
+    }${analysis ? ` by ${analysis.measures.join(', ')}` : ''}${back === null ? '' : `, and go back to ${back} if it does badly`}`,
   describeUndo: () => null,
 
-  async run({ colour, release, forMs, weight }, context) {
+  async run({ colour, release, back, forMs, weight, analysis: planned }, context) {
     const { held, over, leftMs } = timeOf(forMs, context);
     const promoted = over();
     if (promoted?.kind === 'promote') return { says: `skipped: promoted by ${promoted.by}` };
+    // Both sides take traffic, so they are compared in the same minutes.
+    const analysis = AnalysisWatch.begin(context, planned, { colour, release, back, sameMinutes: true });
     await watchSide(context, {
       colour,
       release,
       forMs: forMs ?? Infinity,
       leftMs,
+      waived: () => over() !== null,
+      analysis,
       code: 'canary-failed',
       next: 'the log lines say more; all traffic goes back to the side that is live',
       progress: (left) =>
         left === Infinity
           ? `${colour} has ${weight} %; waits for cutover resume or cutover promote`
           : `${colour} has ${weight} %; ${formatDuration(left)} to go${pausedBy(deploymentNow(context)) === null ? '' : ' (paused)'}`,
-    });
+    }).finally(() => analysis?.end());
     const person = over();
     const how =
       person && (person.kind === 'promote' ? `; promoted by ${person.by}` : `; resumed by ${person.by}`);
-    return { says: `healthy for ${formatDuration(held())}${how ?? ''}` };
+    const healthy = `healthy for ${formatDuration(held())}${how ?? ''}`;
+    return { says: analysis === null ? healthy : `${healthy}; ${analysis.words}` };
   },
 
   undo: nothingToUndo,
