@@ -29,6 +29,11 @@ const benches: Readonly<Record<string, Bench>> = {
     about: 'processor time of our own code for a request, without kernel and sockets (--rounds N)',
     run: async (args) => (await import('./proxy/own-code.ts')).benchOwnCode(args),
   },
+  lifecycle: {
+    about:
+      'bad releases: which stage catches each, and how often a good one is blamed (--runs N, --case NAME)',
+    run: async (args) => (await import('./lifecycle/lifecycle.ts')).benchLifecycle(args),
+  },
   deploy: {
     about: 'switch, rollback, deploy and status times with load',
     run: async () => (await import('./deploy.ts')).benchDeploy(),
