@@ -64,11 +64,17 @@ export async function commandCheck(
 ): Promise<CheckResult> {
   const began = clock.monotonic();
   const program = argv[0] ?? '';
-  const says = (ok: boolean, text: string, output?: readonly string[]): CheckResult => ({
+  const says = (
+    ok: boolean,
+    text: string,
+    output?: readonly string[],
+    exitCode?: number | null,
+  ): CheckResult => ({
     ok,
     detail: `${program}: ${text}`,
     ms: clock.monotonic() - began,
     ...(output && output.length > 0 ? { output } : {}),
+    ...(typeof exitCode === 'number' ? { exitCode } : {}),
   });
   if (signal?.aborted) return says(false, 'stopped before it began');
 
@@ -117,8 +123,9 @@ export async function commandCheck(
       output,
     );
   if (stopped === 'aborted') return says(false, `stopped after ${after}`, output);
-  if (child.exitCode === 0) return says(true, `exit code 0 after ${after}`, output);
-  return says(false, `expected exit code 0, found ${ended} after ${after}`, output);
+  const { exitCode } = child;
+  if (exitCode === 0) return says(true, `exit code 0 after ${after}`, output, exitCode);
+  return says(false, `expected exit code 0, found ${ended} after ${after}`, output, exitCode);
 }
 
 /** What is used of a stream's reader. */

@@ -10,6 +10,7 @@ import type {
   EventMessage,
   GoBackRequest,
   KeepRequest,
+  IntervenedView,
   LogsView,
   ModeRequest,
   ModeSetView,
@@ -74,6 +75,30 @@ export class Client {
   /** Newest first. */
   modes(name: string): Promise<readonly ModeView[]> {
     return this.#call('GET', this.#path(name, 'modes'));
+  }
+
+  approve(
+    name: string,
+    said: {
+      readonly by: string;
+      readonly gate?: number;
+      readonly reject: boolean;
+      readonly reason?: string;
+    },
+  ): Promise<IntervenedView> {
+    return this.#call('POST', this.#path(name, 'approve'), said);
+  }
+
+  pause(name: string, by: string, reason?: string): Promise<IntervenedView> {
+    return this.#call('POST', this.#path(name, 'pause'), { by, ...(reason !== undefined && { reason }) });
+  }
+
+  resume(name: string, by: string): Promise<IntervenedView> {
+    return this.#call('POST', this.#path(name, 'resume'), { by });
+  }
+
+  promote(name: string, by: string, force: boolean): Promise<IntervenedView> {
+    return this.#call('POST', this.#path(name, 'promote'), { by, force });
   }
 
   abort(name: string, request: GoBackRequest): Promise<DeploymentView> {

@@ -44,7 +44,8 @@ export async function follow(
         }
         const before = view;
         view = advanced(view, message.data);
-        if (view.steps !== before.steps || view.status !== before.status) follower.changed(view);
+        if (view.steps !== before.steps || view.status !== before.status || view.paused !== before.paused)
+          follower.changed(view);
         if (!goesOn(view)) break;
       }
     } catch (thrown) {

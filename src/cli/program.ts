@@ -10,6 +10,7 @@ import type { DeployOptions } from './verbs/deploy.ts';
 import type { DownOptions } from './verbs/down.ts';
 import type { HistoryOptions } from './verbs/history.ts';
 import type { InitOptions } from './verbs/init.ts';
+import type { ApproveOptions, ByOption, PauseOptions, PromoteOptions } from './verbs/intervene.ts';
 import type { LogsOptions } from './verbs/logs.ts';
 import type { ModeOptions } from './verbs/mode.ts';
 import type { ProxyOptions } from './verbs/proxy.ts';
@@ -222,6 +223,52 @@ export function makeProgram({ begin, end }: Running): Program {
   ).action(async (service: string | undefined, options: AbortOptions, command: Command) => {
     end(await (await import('./verbs/abort.ts')).abort(told(command), service, options));
   });
+
+  verb('approve', 'Approve the deployment that waits at a gate, or reject it', [
+    ['cutover approve shop --by ann', 'open the gate that is waited at'],
+    ['cutover approve --gate 2 --by ann', 'a gate by its number in the spec, also before it is reached'],
+    ['cutover approve --reject --reason "not today" --by ann', 'say no: the deployment is taken back'],
+  ])
+    .argument('[service]', serviceText)
+    .option('--gate <n>', 'Its number in the spec (default: the one that is waited at)', whole(1, 20))
+    .option('--reject', 'Say no')
+    .option('--reason <text>', 'Why, for the record')
+    .addOption(byOption())
+    .action(async (service: string | undefined, options: ApproveOptions, command: Command) => {
+      end(await (await import('./verbs/intervene.ts')).approve(told(command), service, options));
+    });
+
+  verb('pause', 'Begin no further step of the deployment that is under way', [
+    ['cutover pause', 'what has begun ends; the traffic stays as it is then'],
+    ['cutover pause shop --reason "looking at the errors"', 'and say why, for the record'],
+  ])
+    .argument('[service]', serviceText)
+    .option('--reason <text>', 'Why, for the record')
+    .addOption(byOption())
+    .action(async (service: string | undefined, options: PauseOptions, command: Command) => {
+      end(await (await import('./verbs/intervene.ts')).pause(told(command), service, options));
+    });
+
+  verb('resume', 'Go on after a pause, or after the hold of a canary', [
+    ['cutover resume', 'the next step begins'],
+    ['cutover resume shop --by ann', 'the same, by name'],
+  ])
+    .argument('[service]', serviceText)
+    .addOption(byOption())
+    .action(async (service: string | undefined, options: ByOption, command: Command) => {
+      end(await (await import('./verbs/intervene.ts')).resume(told(command), service, options));
+    });
+
+  verb('promote', 'Skip what is left of a canary, or after the switch of a bake', [
+    ['cutover promote', 'switch now; no check is skipped'],
+    ['cutover promote shop --force --by ann', 'pass its gates too'],
+  ])
+    .argument('[service]', serviceText)
+    .option('--force', 'Pass gates too; who did is on record')
+    .addOption(byOption())
+    .action(async (service: string | undefined, options: PromoteOptions, command: Command) => {
+      end(await (await import('./verbs/intervene.ts')).promote(told(command), service, options));
+    });
 
   verb('status', 'Show what runs where, who is live, and what is under way', [
     ['cutover status', 'all services of this controller'],

@@ -32,8 +32,12 @@ export function advanced(view: DeploymentView, { version, at, event }: EventReco
       return step(event.step, () => ({ status: 'failed', endedAt: at, error: asRecord(event.error) }));
     case 'abort-requested':
       return next({ abortedBy: view.abortedBy ?? event.by });
+    case 'pause-requested':
+      return next({ paused: view.paused ?? { by: event.by, at, reason: event.reason } });
+    case 'resume-requested':
+      return event.step === null ? next({ paused: null }) : next({});
     case 'turned-back':
-      return next({ status: 'turning-back', failure: asRecord(event.error) });
+      return next({ paused: null, status: 'turning-back', failure: asRecord(event.error) });
     case 'deployment-frozen':
       return next({
         status: 'frozen',

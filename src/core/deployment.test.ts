@@ -166,6 +166,7 @@ class World {
         );
         return [];
       }
+      case 'gate':
       case 'hold':
         this.meet();
         return [];

@@ -1,8 +1,8 @@
-import { promotedBy, pausedBy } from './interventions.ts';
-import type { Deployment } from './deployment.ts';
+import { pausedBy, promotedBy, saidTo } from './interventions.ts';
+import type { Deployment, StepState } from './deployment.ts';
 import { CutoverError } from './errors.ts';
 import type { ServiceEvent } from './event.ts';
-import { current, type Service } from './service.ts';
+import { current, releaseOf, type Service } from './service.ts';
 
 // What a person's word to a deployment that is under way comes to: the events to record; none where it is so already. Each decides from the
 // service as it is when they are recorded, so of two people who say the same at once, one is heard.
@@ -57,7 +57,7 @@ export function promote(service: Service, by: string, force: boolean): readonly 
       ? planned.kind === 'hold' || planned.kind === 'weigh'
       : planned.kind === 'bake' && planned.forMs > 0,
   );
-  const opens = force && left.some(({ planned: { kind } }) => (kind as string) === 'gate');
+  const opens = force && left.some(({ planned: { kind } }) => kind === 'gate');
   if (!skips && !opens)
     throw notWaiting(
       service,
@@ -71,6 +71,58 @@ export function promote(service: Service, by: string, force: boolean): readonly 
   if (pausedBy(deployment) !== null)
     events.push({ type: 'resume-requested', deployment: id, by, step: null });
   return events;
+}
+
+/** What is said to a gate that waits for people. */
+export interface Approval {
+  readonly by: string;
+  /** Its number in the spec; null: the one that is waited at. */
+  readonly gate: number | null;
+  /** False: it is rejected, and the deployment taken back. */
+  readonly approved: boolean;
+  readonly reason: string | null;
+}
+
+/**
+ * A person approves, or rejects. A gate that is named may be one that is still to come. The same person again records nothing.
+ *
+ * @throws CutoverError `nothing-running`, `not-waiting`, `approval-refused`
+ */
+export function approve(service: Service, { by, gate, approved, reason }: Approval): readonly ServiceEvent[] {
+  const deployment = going(service);
+  const { id, steps } = deployment;
+  const waitsFor = ({ planned }: StepState): boolean =>
+    planned.kind === 'gate' && planned.waitsFor === 'approval';
+  const step = steps.findIndex(
+    (each) =>
+      each.planned.kind === 'gate' &&
+      (gate === null ? each.status === 'running' && waitsFor(each) : each.planned.gate === gate),
+  );
+  const found = steps[step];
+  const open = steps.filter((each) => waitsFor(each) && each.status === 'pending');
+  const ahead = open.flatMap(({ planned }) => (planned.kind === 'gate' ? planned.gate : []));
+  if (!found || found.planned.kind !== 'gate' || !waitsFor(found) || found.status === 'done')
+    throw notWaiting(
+      service,
+      deployment,
+      gate === null ? 'that it waits for approval' : `that gate ${gate} waits for approval`,
+      ahead.length === 0
+        ? 'cutover status shows what it is at'
+        : `--gate ${ahead.join(' or ')} approves a gate that is still to come`,
+    );
+  const rule = releaseOf(service, found.planned.release)?.spec.gates[found.planned.gate - 1]?.approval;
+  const refused = (expected: string): CutoverError =>
+    new CutoverError(
+      'approval-refused',
+      `service ${service.name}, deployment ${id}, ${found.planned.kind === 'gate' ? found.planned.name : 'gate'}: expected ${expected}, found ${by}`,
+      { next: 'somebody who may has to say it: --by NAME' },
+    );
+  if (rule?.by && !rule.by.includes(by)) throw refused(`one of ${rule.by.join(', ')}`);
+  if (rule?.fourEyes && by === deployment.by)
+    throw refused('somebody else than whoever ordered the deployment');
+  const said = saidTo(deployment, step);
+  const already = approved ? said.approvals.some((each) => each.by === by) : said.rejected !== null;
+  return already ? [] : [{ type: 'approval-given', deployment: id, by, step, approved, reason }];
 }
 
 /** The deployment that goes forward. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { HookStage, OnFailure } from './spec/hook.ts';
 import { PlannedAnalysis } from './analysis/plan.ts';
 import { Colour } from './colour-schema.ts';
+import { gateKinds } from './spec/gate.ts';
 
 const release = z.int().min(1);
 
@@ -46,6 +47,19 @@ export const PlannedStep = z.discriminatedUnion('kind', [
     weight: z.int().min(0).max(100),
     forMs: z.number().min(0).nullable(),
     analysis: PlannedAnalysis.optional(),
+  }),
+  /** Waits until gate number `gate` of the spec is open; `what` says in words what it waits for. */
+  z.object({
+    kind: z.literal('gate'),
+    gate: z.int().min(1),
+    release,
+    name: z.string(),
+    before: z.string(),
+    waitsFor: z.enum(gateKinds),
+    what: z.string(),
+    timeoutMs: z.number().nullable(),
+    onTimeout: z.enum(['fail', 'go-on']),
+    reason: z.string().nullable(),
   }),
   z.object({ kind: z.literal('switch'), from: Colour.nullable(), to: Colour, release }),
   /** `closeOverMs`: the time over which what is left then is ended; null: it goes on, as it did in plans that say nothing. */

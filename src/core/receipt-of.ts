@@ -4,6 +4,7 @@ import type { Deployment } from './deployment.ts';
 import { quantileMs, samples, type Histogram } from './latency.ts';
 import { combine } from './latency.ts';
 import type { Draft, SideReceipt } from './receipt.ts';
+import { canaryReceipt, gatesReceipt } from './receipt-of-canary.ts';
 import { modeInForce, releaseOf, type Service } from './service.ts';
 import { timelineOf, type Looks } from './timeline.ts';
 import { combineSides, emptySide, failures, type Counters } from './traffic.ts';
@@ -110,6 +111,8 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
     ...(deployment.hooks.length > 0 && { hooks: [...deployment.hooks] }),
     ...(analysis.length > 0 && { analysis }),
     ...(deployment.mirrored === null ? {} : { mirror: deployment.mirrored }),
+    ...canaryReceipt(deployment),
+    ...gatesReceipt(deployment),
     timeline: timelineOf(looks),
     gaps,
   };

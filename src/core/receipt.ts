@@ -100,6 +100,43 @@ export const Receipt = z.object({
   mirror: DiffSummary.optional(),
   /** What was looked at while the new side took traffic; absent: nothing. */
   analysis: z.array(AnalysisReceipt).optional(),
+  /** How the traffic was divided before the switch, from each moment to the next; absent: it was not. */
+  canary: z
+    .array(
+      z.object({
+        to: Colour,
+        /** Of `to`, in per cent; 0: all was taken back. */
+        weight: z.number(),
+        at: z.number(),
+        /** Until it was divided anew, or switched, or the deployment ended. */
+        ms: z.number(),
+        /** What each side got meanwhile; null where the router was restarted in between. */
+        requests: z.object({ blue: z.number(), green: z.number() }).nullable(),
+        failed: z.object({ blue: z.number(), green: z.number() }).nullable(),
+      }),
+    )
+    .optional(),
+  /** What was waited for, and who opened it; absent: there was nothing. */
+  gates: z
+    .array(
+      z.object({
+        gate: z.int(),
+        name: z.string(),
+        before: z.string(),
+        waitsFor: z.string(),
+        status: z.string(),
+        says: z.string().nullable(),
+        waitedMs: z.number().nullable(),
+        said: z.array(
+          z.object({ kind: z.string(), by: z.string(), at: z.number(), reason: z.string().nullable() }),
+        ),
+      }),
+    )
+    .optional(),
+  /** Who paused, resumed or promoted it, and when; absent: nobody did. */
+  interventions: z
+    .array(z.object({ kind: z.string(), by: z.string(), at: z.number(), force: z.boolean() }))
+    .optional(),
   /** How the traffic went meanwhile; null if the router was not looked at twice. */
   timeline: Timeline.nullable(),
   /** What could not be measured, and why; empty when all could. */

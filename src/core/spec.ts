@@ -4,6 +4,7 @@ import { AnalysisSpec } from './spec/analysis.ts';
 import { Check, type Health } from './spec/check.ts';
 import { Command } from './spec/command.ts';
 import { Hook } from './spec/hook.ts';
+import { Gate } from './spec/gate.ts';
 import { Layer } from './spec/layer.ts';
 import { MirrorSpec } from './spec/mirror.ts';
 import { Name } from './spec/name.ts';
@@ -81,6 +82,11 @@ export const Spec = z
       'What is looked at while a release takes traffic (canary and bake), and what sends it back. `true`: all defaults. Default: only that its instances are healthy. See docs/analysis.md.',
     ),
     strategy: StrategySpec.default(StrategySpec.parse({})).describe('How a release is taken live.'),
+    gates: z
+      .array(Gate)
+      .max(20)
+      .default([])
+      .describe('What has to be so before a step begins: approvals, times, answers. See docs/gates.md.'),
     rollback: RollbackSpec.default(RollbackSpec.parse({})).describe(
       'When going back is safe, and who may decide it. See docs/rollback.md.',
     ),

@@ -10,6 +10,8 @@ export interface CheckResult {
   readonly detail: string;
   readonly ms: number;
   readonly output?: readonly string[];
+  /** Of a command that ended by itself. */
+  readonly exitCode?: number;
 }
 
 /** Where a check looks, and what a command gets in its environment and as its folder. */

@@ -28,6 +28,7 @@ import type { InstanceStatus, Logs } from '../ports/platform.ts';
  *   GET  /v1/services/:service/modes                 ModeView[], newest first: the last 100 that were set
  *   POST /v1/services/:service/abort                 GoBackRequest → 202 DeploymentView
  *   POST /v1/services/:service/keep                  KeepRequest → 202 DeploymentView   of a deployment that is frozen
+ *   POST /v1/services/:service/approve               ApproveRequest → IntervenedView
  *   POST /v1/services/:service/pause                 PauseRequest → IntervenedView
  *   POST /v1/services/:service/resume                ByRequest → IntervenedView
  *   POST /v1/services/:service/promote               PromoteRequest → IntervenedView
@@ -72,6 +73,13 @@ export type GoBackRequest = z.infer<typeof GoBackRequest>;
 export const SwitchRequest = GoBackRequest.extend({ to: Colour });
 export const ByRequest = z.strictObject({ by });
 export const PauseRequest = z.strictObject({ by, reason: reason.optional() });
+export const ApproveRequest = z.strictObject({
+  by,
+  /** Its number in the spec; absent: the one that is waited at. */
+  gate: z.int().min(1).optional(),
+  reject: z.boolean().default(false),
+  reason: reason.optional(),
+});
 export const PromoteRequest = z.strictObject({ by, force: z.boolean().default(false) });
 export const KeepRequest = z.strictObject({ by, reason: reason.optional() });
 export type KeepRequest = z.infer<typeof KeepRequest>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Colour } from '../core/colour-schema.ts';
 import { CutoverError } from '../core/errors.ts';
-import { pause, promote, resume } from '../core/intervene.ts';
+import { approve, pause, promote, resume } from '../core/intervene.ts';
 import { previewWays } from '../core/preview-ways.ts';
 import { PassOrder } from '../core/testers.ts';
 import { releaseOf } from '../core/service.ts';
@@ -10,6 +10,7 @@ import type { Engine, DeployOrder } from '../engine/engine.ts';
 import { deploymentOf } from '../engine/walk.ts';
 import type { Clock } from '../ports/clock.ts';
 import {
+  ApproveRequest,
   ByRequest,
   GoBackRequest,
   KeepRequest,
@@ -155,6 +156,14 @@ export const routes: readonly Route[] = [
       const { by, reason = null } = parsed(KeepRequest, body);
       const deployment = await engine.keep(service, by, reason);
       return json(deploymentView(engine.service(service), deployment), 202);
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/services/:service/approve',
+    handle({ service, body }, { engine }) {
+      const { by, gate = null, reject, reason = null } = parsed(ApproveRequest, body);
+      return intervened(engine, service, (now) => approve(now, { by, gate, approved: !reject, reason }));
     },
   },
   {

@@ -1,3 +1,4 @@
+import { approvalWords } from '../core/approval-words.ts';
 import { formatAddress } from '../core/address.ts';
 import { colours, type Colour } from '../core/colour.ts';
 import { underWay, type Deployment } from '../core/deployment.ts';
@@ -35,9 +36,10 @@ export function deploymentView(service: Service, deployment: Deployment): Deploy
     status,
     startedAt,
     endedAt,
-    steps: deployment.steps.map((step) => ({
+    steps: deployment.steps.map((step, index) => ({
       kind: step.planned.kind,
       ...words(step.planned),
+      ...(step.status === 'running' && waitingWords(service, deployment, index)),
       status: step.status,
       startedAt: step.startedAt,
       endedAt: step.endedAt,
@@ -57,6 +59,12 @@ export function deploymentView(service: Service, deployment: Deployment): Deploy
     receipt,
     logVersion: service.version,
   };
+}
+
+/** What is waited for is what a person wants to read of a gate that is waited at. */
+function waitingWords(service: Service, deployment: Deployment, step: number): { describe: string } | null {
+  const describe = approvalWords(service, deployment, step);
+  return describe === null ? null : { describe };
 }
 
 function pausedView(deployment: Deployment): NonNullable<DeploymentView['paused']> | null {

@@ -1,6 +1,7 @@
 import type { PlannedStep, StepKind } from '../core/plan.ts';
 import { bake } from './bake.ts';
 import { drain } from './drain.ts';
+import { gate } from './gate.ts';
 import { health } from './health.ts';
 import { hook } from './hook.ts';
 import { hold } from './hold.ts';
@@ -24,6 +25,7 @@ const steps: { readonly [K in StepKind]: Step<K> } = {
   warm,
   verify,
   mirror,
+  gate,
   weigh,
   hold,
   switch: switchTraffic,

@@ -90,6 +90,18 @@ const planned: fc.Arbitrary<PlannedStep> = fc.oneof(
     weight: fc.integer({ min: 0, max: 100 }),
   }),
   fc.record({
+    kind: fc.constant('gate' as const),
+    gate: number,
+    release: number,
+    name: text,
+    before: text,
+    waitsFor: fc.constantFrom('approval', 'window', 'command', 'webhook'),
+    what: text,
+    timeoutMs: fc.option(time),
+    onTimeout: fc.constantFrom('fail', 'go-on'),
+    reason: fc.option(text),
+  }),
+  fc.record({
     kind: fc.constant('hold' as const),
     colour,
     release: number,

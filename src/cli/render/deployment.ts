@@ -47,7 +47,18 @@ export function deploymentLines(view: DeploymentView, drawing: Drawing): string[
     deploymentTitle(view, paint),
     ...view.notes.map((note) => `  ${paint.yellow('!')} ${harmless(note)}`),
     ...stepLines(view, drawing),
+    ...pausedLines(view, drawing),
     ...(away ? [`  ${paint.yellow('the controller is away; waiting for it (traffic flows on)')}`] : []),
+  ];
+}
+
+/** Who has paused it, and how it goes on. */
+export function pausedLines({ service, paused }: DeploymentView, { paint, now }: Drawing): string[] {
+  if (!paused) return [];
+  const why = paused.reason === null ? '' : ` (${harmless(paused.reason)})`;
+  const since = duration(Math.max(0, now - paused.at));
+  return [
+    `  ${paint.yellow('paused')} by ${harmless(paused.by)} ${since} ago${why}: cutover resume ${service} goes on`,
   ];
 }
 
@@ -123,6 +134,8 @@ export function changeLines(before: DeploymentView | null, after: DeploymentView
     const line = changeLine(step);
     return line === null || (last === undefined && step.status === 'pending') ? [] : [line];
   });
+  if (after.paused && !before?.paused) lines.push(`paused by ${harmless(after.paused.by)}`);
+  if (before?.paused && !after.paused && after.status === 'running') lines.push('resumed');
   if (after.status === 'turning-back' && before?.status !== 'turning-back') {
     lines.push(`turning back: ${harmless(after.failure?.message ?? 'unknown why')}`);
   }

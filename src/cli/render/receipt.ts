@@ -7,7 +7,7 @@ import type { Paint } from '../terminal/paint.ts';
 import { harmless, padded } from '../terminal/text.ts';
 import { warmthWords } from '../../core/warm-up.ts';
 import { measureLines } from './measures.ts';
-import { count, counted, duration, moment } from './words.ts';
+import { count, counted, duration, moment, share } from './words.ts';
 
 /** How many requests failed and why, e.g. `2 (connect-failed 2)`; calm if none did. */
 function failed(receipt: Receipt, paint: Paint): string {
@@ -85,6 +85,21 @@ export function receiptLines(receipt: Receipt, paint: Paint): string[] {
       ]);
     }
   }
+  for (const { to, weight, ms, requests } of receipt.canary ?? []) {
+    const got = requests && requests.blue + requests.green;
+    const seen =
+      requests === null || got === null
+        ? 'not counted'
+        : `${count(requests[to])} of ${counted(got, 'request')}${got === 0 ? '' : ` (${share((100 * requests[to]) / got)})`}`;
+    rows.push(['canary', `${to} ${share(weight)} for ${duration(ms)}: ${seen}`]);
+  }
+  for (const { name, before, status, says, waitedMs } of receipt.gates ?? [])
+    rows.push([
+      'gate',
+      `${harmless(name)}, before ${before}: ${harmless(says ?? status)}${waitedMs === null ? '' : `, after ${duration(waitedMs)}`}`,
+    ]);
+  for (const { kind, by, at, force } of receipt.interventions ?? [])
+    rows.push([kind, `by ${harmless(by)}, ${moment(at)}${force ? ', gates too' : ''}`]);
   rows.push(['steps', receipt.steps.map(({ kind, ms }) => `${kind} ${duration(ms)}`).join(', ')]);
   for (const { step, colour, measures } of receipt.analysis ?? [])
     for (const [index, line] of measureLines(measures, paint).entries())

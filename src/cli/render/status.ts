@@ -10,7 +10,7 @@ import { colours } from './colours.ts';
 import { deploymentLines, elapsed } from './deployment.ts';
 import { errorLines } from './error.ts';
 import { modeLine, setLine } from './mode.ts';
-import { count, duration, link, place, releaseName } from './words.ts';
+import { count, duration, link, place, releaseName, share } from './words.ts';
 
 export interface StatusDrawing {
   /** Milliseconds since 1970. */
@@ -48,6 +48,10 @@ export function serviceLines(service: ServiceView, drawing: StatusDrawing): stri
   const lines = [`${paint.bold(name)}  ${at.join('  ')}`];
   if (mode !== null && mode.mode !== 'open')
     lines.push(`  ${paint.yellow('!')} ${modeLine(mode, paint)}`, `    ${paint.dim(setLine(mode))}`);
+  if (service.weights)
+    lines.push(
+      `  ${paint.yellow('!')} the traffic is divided: ${colours.map((colour) => `${colour} ${share(service.weights?.[colour] ?? 0)}`).join(', ')}`,
+    );
   lines.push('');
 
   const environmentRows = colours.map((colour) => environmentRow(environments[colour], drawing));

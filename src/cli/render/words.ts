@@ -34,3 +34,6 @@ export const link = (address: string): string =>
   `http://${address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:')}`.replace(/:80$/, '');
 
 export const place = (address: Address): string => formatAddress(address);
+
+/** A part in per cent: `5 %`, `0.5 %`. */
+export const share = (percent: number): string => `${Number(percent.toFixed(2))} %`;

@@ -6,7 +6,7 @@ import { failureOf, tellResult } from '../deployment-result.ts';
 import { interruptedExit } from '../interrupt.ts';
 import { answerJson, type Invocation } from '../invocation.ts';
 import { goesOn } from '../progress.ts';
-import { deploymentTitle, outcomeLine, stepLines } from '../render/deployment.ts';
+import { deploymentTitle, outcomeLine, pausedLines, stepLines } from '../render/deployment.ts';
 import { errorLines } from '../render/error.ts';
 import { receiptSummary } from '../render/receipt.ts';
 import { serviceName } from '../service-name.ts';
@@ -61,7 +61,7 @@ function showLines(view: DeploymentView, { paint }: Invocation): string[] {
   const lines = [deploymentTitle(view, paint), `  ${outcomeLine(view, drawing)}`];
   for (const note of view.notes) lines.push(`  ${paint.yellow('!')} ${harmless(note)}`);
   if (view.abortedBy !== null) lines.push(`  ${paint.yellow('!')} aborted by ${harmless(view.abortedBy)}`);
-  lines.push(...stepLines(view, drawing));
+  lines.push(...stepLines(view, drawing), ...pausedLines(view, drawing));
   const failure = goesOn(view) ? view.failure : failureOf(view);
   if (failure) lines.push(...errorLines(failure, paint));
   if (view.receipt) lines.push(...receiptSummary(view.receipt, paint));

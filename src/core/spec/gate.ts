@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { Duration } from '../duration.ts';
 import { TimeWindow } from '../time-window.ts';
-import { Command } from './command.ts';
 import { exactlyOne } from './check.ts';
+import { Command } from './command.ts';
+import { WebhookSpec } from './webhook.ts';
 
 const personError = { error: 'expected a name in one line, of at most 200 characters' };
-const person = z.string(personError).regex(/^[^\u0000-\u001f\u007f]{1,200}$/, personError);
+const person = z.string(personError).regex(/^[^\p{Cc}]{1,200}$/u, personError);
 
-const urlError = { error: 'expected a URL that begins with https:// or http://' };
 const oneGate = exactlyOne('approval', 'window', 'command', 'webhook');
 
 /** What has to be so before a step of a deployment begins, as a user writes it under `gates`. */
@@ -17,7 +17,9 @@ export const Gate = z
     before: z
       .enum(['ship', 'prepare', 'start', 'health', 'verify', 'weigh', 'switch'])
       .default('switch')
-      .describe('The step that waits: the first one of this kind.'),
+      .describe(
+        'The step that waits: the first one of this kind; `weigh` is the first part of the traffic, or the switch where there is no canary.',
+      ),
     approval: z
       .strictObject({
         by: z
@@ -41,22 +43,9 @@ export const Gate = z
       .max(20)
       .optional()
       .describe('For `command`: exit codes that mean no, once and for all.'),
-    webhook: z
-      .strictObject({
-        url: z
-          .string(urlError)
-          .regex(/^https?:\/\/[^\s/?#]+([/?]\S*)?$/, urlError)
-          .max(2000, urlError)
-          .describe('Where it is asked, by POST; answered with JSON such as {"decision": "approved"}.'),
-        secretFile: z
-          .string()
-          .min(1)
-          .max(4096)
-          .optional()
-          .describe('A file whose text requests are signed with (HMAC-SHA256), relative to the spec.'),
-      })
-      .optional()
-      .describe('A web server approves. It is asked again and again until it says yes or no.'),
+    webhook: WebhookSpec.optional().describe(
+      'Answers a POST with JSON: {"decision": "approved"}, "denied" or "pending". It is asked again and again until it is one of the first two.',
+    ),
     interval: Duration.default(10_000).describe('Between two runs of the command, or two questions.'),
     attempt: Duration.default(30_000).describe('How long one run or one answer may take.'),
     reason: z.string().min(1).max(500).optional().describe('What people are told who wait for it.'),
@@ -72,16 +61,16 @@ export const Gate = z
     const issue = (path: string, input: unknown, message: string): void =>
       context.addIssue({ code: 'custom', path: [path], input, message });
     if (gate.deny !== undefined && gate.command === undefined)
-      issue('deny', gate.deny, 'expected deny with command only');
+      issue('deny', gate.deny, 'expected deny in a gate with a command only');
     if (gate.approval?.by && new Set(gate.approval.by).size < gate.approval.count)
-      issue('approval', gate.approval, 'expected at least as many names in by as count asks for');
+      issue('approval', gate.approval, 'expected at least as many names in by as the gate counts');
     for (const key of ['interval', 'attempt'] as const)
       if (gate[key] < 100 || gate[key] > 86_400_000)
-        issue(key, gate[key], 'expected a duration of at least 100ms and of at most 1d');
+        issue(key, gate[key], 'expected a duration of a gate of at least 100ms and of at most 1d');
   });
 export type Gate = z.infer<typeof Gate>;
 
-/** Which of its kinds a gate is. */
+/** What a gate may wait for. */
 export const gateKinds = ['approval', 'window', 'command', 'webhook'] as const;
 export type GateKind = (typeof gateKinds)[number];
 export const kindOf = (gate: Gate): GateKind =>
