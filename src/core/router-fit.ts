@@ -82,6 +82,9 @@ export function expectRouterFits(service: Service, release: Release, plan: Plan,
     if (need !== undefined && !fit[need])
       missing.push(need === 'mirror' ? 'mirror' : `strategy.kind=${plan.strategy}`);
   }
+  if (!fit.counters && plan.steps.some((step) => 'analysis' in step && step.analysis !== undefined))
+    for (const measure of release.spec.analysis?.measures ?? [])
+      if (measure.of !== undefined) missing.push(`analysis.measures of ${measure.of}`);
   if (missing.length === 0) return;
   const each = [...new Set(missing)];
   throw new CutoverError(

@@ -55,6 +55,35 @@ describe('a router that counts nothing and does not tell what is in flight', () 
     expect((prepare?.endedAt ?? 0) - began).toBeLessThan(7000);
   });
 
+  test('is asked for no figures: what it would have to count is refused at plan time, other sources are fine', async () => {
+    const world = new World(blind);
+    const engine = await world.boot();
+    const analysed = (measures: object): SpecInput => ({
+      ...spec,
+      strategy: { drain: '0', bake: '5s' },
+      analysis: measures as SpecInput['analysis'],
+    });
+    const order_ = (of: SpecInput) => ({ order: { ...order().order, spec: of } });
+    const error = await refusal(
+      engine.deploy(
+        'shop',
+        order_(analysed({ measures: [{ of: 'failures' }, { of: 'latency-p99' }] })),
+        'test',
+      ),
+      'router-cannot',
+    );
+    expect(error.message).toContain('found analysis.measures of failures, analysis.measures of latency-p99');
+    const service = await world.deployed(
+      engine,
+      'good',
+      analysed({ measures: [{ command: { run: ['./good'] } }] }),
+    );
+    expect(service.deployments[0]).toMatchObject({ status: 'succeeded' });
+    expect(service.deployments[0]!.receipt?.analysis?.[0]?.measures).toMatchObject([
+      { name: 'command', judgement: 'good' },
+    ]);
+  });
+
   test('is asked for no mode', async () => {
     const world = new World(blind);
     const engine = await world.boot();
