@@ -3,6 +3,8 @@ import { HookStage } from './spec/hook.ts';
 
 /** What came of a hook, for the log and the receipt. */
 export const HookRun = z.object({
+  /** What the hook was told: the same when it is run again. */
+  id: z.string(),
   name: z.string(),
   when: z.enum(['before', 'after']),
   stage: HookStage,

@@ -258,8 +258,8 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         error: event.error,
       }));
     case 'hook-ended': {
-      const { name, when, stage, ok, detail, tries, ms, output } = event;
-      const run = { name, when, stage, ok, detail, tries, ms, output };
+      const { id, name, when, stage, ok, detail, tries, ms, output } = event;
+      const run = { id, name, when, stage, ok, detail, tries, ms, output };
       return active(event.deployment, ({ hooks }) => ({ hooks: [...hooks, run] }));
     }
     case 'analysis-looked':

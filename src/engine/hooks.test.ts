@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
+import { resume } from '../core/intervene.ts';
 import { current, type Service } from '../core/service.ts';
 import type { SpecInput } from '../core/spec.ts';
-import { refusal, spec, World, type Fate, type Strike } from '../testing/engine-world.ts';
+import { order, refusal, spec, World, type Fate, type Strike } from '../testing/engine-world.ts';
 import type { Engine } from './engine.ts';
 
 type HookInput = NonNullable<SpecInput['hooks']>[number];
@@ -158,6 +159,71 @@ describe('a hook that fails', () => {
     );
   });
 
+  test('with stop has the deployment wait for a person, also for one who comes after a crash, and is run again then', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    world.commands.answer = failing('before switch');
+    const { id } = await engine.deploy(
+      'shop',
+      {
+        order: {
+          spec: withHooks(command('before switch', { onFailure: 'stop' })),
+          base: '/',
+          source: { kind: 'directory', path: '/app' },
+          version: 'good',
+        },
+      },
+      'test',
+    );
+    const pauses = (from: Engine): number =>
+      from.service('shop').deployments[0]?.interventions.filter(({ kind }) => kind === 'pause').length ?? 0;
+    await world.clock.run(() => pauses(engine) === 1);
+    expect(engine.service('shop').deployments[0]?.interventions.at(-1)).toMatchObject({
+      by: 'hook before switch',
+      reason: expect.stringContaining('before switch: ') as unknown,
+    });
+    await engine.intervene('shop', (service) => resume(service, 'ann'));
+    await world.clock.run(() => pauses(engine) === 2);
+    expect(ranIn(world)).toHaveLength(2);
+    await engine.stop();
+    const next = await world.boot();
+    const later = world.clock.now() + 86_400_000;
+    void world.clock.sleep(86_400_000);
+    await world.clock.run(() => world.clock.now() >= later, 2 * 86_400_000);
+    expect(ranIn(world)).toHaveLength(2);
+    expect(next.service('shop').live).toBeNull();
+    world.commands.answer = () => ({});
+    await next.intervene('shop', (service) => resume(service, 'bob'));
+    const service = await world.settled(next, id);
+    expect(last(service)).toMatchObject({ status: 'succeeded' });
+    expect(last(service)?.hooks.map(({ ok }) => ok)).toEqual([false, false, true]);
+  });
+
+  test('with stop is taken back by an abort', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    await world.deployed(engine, 'good');
+    world.commands.answer = failing('after switch');
+    const { id } = await engine.deploy(
+      'shop',
+      {
+        order: {
+          spec: withHooks(command('after switch', { onFailure: 'stop' })),
+          base: '/',
+          source: { kind: 'directory', path: '/app' },
+          version: 'good',
+        },
+      },
+      'test',
+    );
+    await world.clock.run(() => last(engine.service('shop'))?.interventions.length === 1);
+    expect(engine.service('shop').live).toBe('green');
+    await engine.abort('shop', 'ann');
+    const service = await world.settled(engine, id);
+    expect(last(service)?.status).toBe('undone');
+    expect(service.live).toBe('blue');
+  });
+
   test('is tried again as often as it says, with waits that double', async () => {
     const world = new World();
     const engine = await world.boot();
@@ -235,6 +301,33 @@ describe('hooks around a rollback', () => {
     const service = await world.deployed(engine, 'good', around);
     expect(last(service)?.status).toBe('undone');
     expect(ranIn(world)).toEqual(['before switch', 'after switch', 'before rollback', 'after rollback']);
+  });
+
+  test('are run once when a canary gives its part of the traffic back, and before any of it goes', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    await world.deployed(engine, 'good', around);
+    world.commands.ran.length = 0;
+    const parts: (number | undefined)[] = [];
+    world.commands.answer = () => {
+      parts.push(engine.service('shop').weights?.green);
+      return {};
+    };
+    const canary = {
+      ...around,
+      strategy: {
+        ...spec.strategy,
+        kind: 'canary' as const,
+        steps: [{ weight: 10 }, { weight: 40 }, { hold: true as const }],
+      },
+    };
+    const { id } = await engine.deploy('shop', order('good', canary), 'test');
+    await world.clock.run(() => engine.service('shop').weights?.green === 40);
+    await engine.abort('shop', 'ann');
+    const service = await world.settled(engine, id);
+    expect(last(service)?.status).toBe('undone');
+    expect(ranIn(world)).toEqual(['before switch', 'before rollback', 'after rollback']);
+    expect(parts).toEqual([undefined, 40, undefined]);
   });
 
   test('are not run where the traffic never moved', async () => {

@@ -3,6 +3,7 @@ import { formatDuration } from '../core/duration.ts';
 import { CutoverError } from '../core/errors.ts';
 import { hookDocument, hookFacts, hookVariables } from '../core/hook-facts.ts';
 import { keptOutput, type HookRun } from '../core/hook-run.ts';
+import { pausedBy } from '../core/interventions.ts';
 import { addressesOf, type Placement } from '../core/placement.ts';
 import type { PlannedStep } from '../core/plan.ts';
 import { releaseOf } from '../core/service.ts';
@@ -12,11 +13,13 @@ import { routeUpstreamOf } from '../core/upstream.ts';
 import { webhookTarget } from '../core/webhook-target.ts';
 import type { CommandPlace } from '../ports/command.ts';
 import { nothingToUndo, type Step, type StepContext, type StepDone } from './step.ts';
+import { deploymentNow } from './under-way.ts';
 
 type PlannedHook = Extract<PlannedStep, { kind: 'hook' }>;
 
 const failing: Readonly<Record<PlannedHook['onFailure'], string>> = {
   'roll-back': 'if it fails, the deployment is taken back',
+  stop: 'if it fails, the deployment waits for a person',
   'go-on': 'if it fails, that is told and the deployment goes on',
 };
 
@@ -33,7 +36,7 @@ export const hook: Step<'hook'> = {
 
   async run(planned, context) {
     if (planned.undo) return { says: 'nothing to do unless the traffic goes back' };
-    const found = await runHook(planned, context);
+    const found = await runUntilNobodyWaits(planned, context);
     const event = { type: 'hook-ended' as const, deployment: context.deployment, ...found };
     if (found.ok) return { says: `${planned.name}: ${found.detail}`, events: [event] };
     if (planned.onFailure === 'go-on') return { says: wentOn(found), events: [event] };
@@ -50,9 +53,12 @@ export const hook: Step<'hook'> = {
 
   async undo(planned, context) {
     if (!planned.undo) return nothingToUndo();
-    const { switches } = deploymentOf(context);
-    // The switch that it belongs to never came about, so nothing went back.
-    if (switches.length === 0) return { says: 'no traffic had moved' };
+    const { switches, weighed, hooks } = deploymentNow(context);
+    // What it belongs to never came about, so nothing goes back.
+    if (switches.length === 0 && weighed.length === 0) return { says: 'no traffic had moved' };
+    const { id } = hookFacts(context.service(), deploymentNow(context), planned);
+    // A canary moves the traffic in parts, and has this ready behind each of them.
+    if (hooks.some((run) => run.id === id)) return { says: `${planned.name} was run already` };
     const found = await runHook(planned, context);
     const done: StepDone = {
       says: found.ok ? `${planned.name}: ${found.detail}` : wentOn(found),
@@ -64,10 +70,29 @@ export const hook: Step<'hook'> = {
 
 const wentOn = ({ name, detail }: HookRun): string => `${name} failed, and it goes on: ${detail}`;
 
-function deploymentOf(context: StepContext) {
-  const deployment = context.service().deployments[context.deployment - 1];
-  if (!deployment) throw new CutoverError('internal', `there is no deployment ${context.deployment}`);
-  return deployment;
+/** Who has paused a deployment, where it was a hook that failed. */
+const byHook = ({ name }: PlannedHook): string => `hook ${name}`.slice(0, 200);
+/** How long is waited at most without a look at the log, which tells of what a person says. */
+const lookMs = 60_000;
+
+/** As `runHook`; one that fails and says `stop` pauses the deployment, and is run again each time it is resumed. */
+async function runUntilNobodyWaits(planned: PlannedHook, context: StepContext): Promise<HookRun> {
+  const { deployment } = context;
+  for (;;) {
+    // Also after a crash: the pause is in the log.
+    while (pausedBy(deploymentNow(context))?.by === byHook(planned)) {
+      context.report(
+        `${planned.name} failed: cutover resume tries it again, cutover abort takes the deployment back`,
+      );
+      await context.untilChange(lookMs);
+    }
+    const found = await runHook(planned, context);
+    if (found.ok || planned.onFailure !== 'stop') return found;
+    await context.record(
+      { type: 'hook-ended', deployment, ...found },
+      { type: 'pause-requested', deployment, by: byHook(planned), reason: found.detail.slice(0, 500) },
+    );
+  }
 }
 
 /** Runs a hook to its end, tries included. Rejects only if the deployment is aborted or the controller stops. */
@@ -77,7 +102,8 @@ async function runHook(planned: PlannedHook, context: StepContext): Promise<Hook
   if (!written) throw new CutoverError('internal', `release ${planned.of} has no hook ${planned.hook + 1}`);
   context.report(`${name}, ${when} ${stage}`);
   const begun = context.clock.monotonic();
-  const said = { name, when, stage };
+  const { id } = hookFacts(context.service(), deploymentNow(context), planned);
+  const said = { id, name, when, stage };
   const result =
     written.webhook === undefined
       ? await runCommand(planned, written, context)
@@ -120,7 +146,7 @@ async function runCommand(planned: PlannedHook, written: Hook, context: StepCont
 async function sendWebhook(planned: PlannedHook, written: Hook, context: StepContext): Promise<Result> {
   const { webhook, retries = 2, backoff } = written;
   if (!webhook) throw new CutoverError('internal', 'a hook without a webhook');
-  const facts = hookFacts(context.service(), deploymentOf(context), planned);
+  const facts = hookFacts(context.service(), deploymentNow(context), planned);
   const body = hookDocument(facts, { at: context.clock.now(), url: urlOf(planned, context) });
   const withinMs = withinOf(planned);
   const { ok, detail, tries } = await context.webhooks.send(
@@ -163,7 +189,7 @@ async function placeOf(planned: PlannedHook, written: Hook, context: StepContext
     if (typeof value === 'string') texts[name] = value;
     else files[name] = fileIn(own.base, value.file);
   const url = urlOf(planned, context);
-  const facts = hookVariables(hookFacts(context.service(), deploymentOf(context), planned));
+  const facts = hookVariables(hookFacts(context.service(), deploymentNow(context), planned));
   // Before it was shipped there is no folder of the release, only that of the spec.
   const directory =
     own.digest === null

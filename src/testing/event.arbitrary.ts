@@ -122,7 +122,7 @@ const planned: fc.Arbitrary<PlannedStep> = fc.oneof(
     release: number,
     from: fc.option(colour),
     timeoutMs: time,
-    onFailure: fc.constantFrom('go-on' as const, 'roll-back' as const),
+    onFailure: fc.constantFrom('stop' as const, 'go-on' as const, 'roll-back' as const),
     undo: fc.boolean(),
   }),
   fc.record({
@@ -182,6 +182,7 @@ export const eventArbitraries: {
   'hook-ended': fc.record({
     type: fc.constant('hook-ended'),
     deployment: number,
+    id: text,
     name: text,
     when: fc.constantFrom('before', 'after'),
     stage: fc.constantFrom(...hookStages),

@@ -11,7 +11,7 @@ export const HookStage = z.enum(hookStages);
 export type HookStage = z.infer<typeof HookStage>;
 
 /** What a hook that fails means. */
-export const OnFailure = z.enum(['go-on', 'roll-back']);
+export const OnFailure = z.enum(['stop', 'go-on', 'roll-back']);
 export type OnFailure = z.infer<typeof OnFailure>;
 
 /** Stages that no failure of a hook may hold up: traffic that goes back, and a side that is over. */
@@ -51,7 +51,7 @@ export const Hook = z
       .describe('Tries beyond the first. Default: 2 for a webhook, 0 for a command.'),
     backoff: Duration.default(1000).describe('Before the first of them; it doubles with each.'),
     onFailure: OnFailure.optional().describe(
-      '`roll-back`: the deployment is taken back. `go-on`: it is told, and nothing else. Default: roll-back; around a rollback and a retirement go-on, and nothing else.',
+      '`roll-back`: the deployment is taken back. `stop`: it waits until somebody says cutover resume, and is tried again then. `go-on`: it is told, and nothing else. Default: roll-back; around a rollback and a retirement go-on, and nothing else.',
     ),
   })
   .refine(stage.holds, stage.error)

@@ -10,7 +10,8 @@ const kindsOf: Readonly<Record<Exclude<HookStage, 'rollback'>, readonly StepKind
   // What has been started is of use when it is healthy, and warm.
   start: ['start', 'health', 'warm'],
   verify: ['verify'],
-  switch: ['switch'],
+  // From the first part of the traffic that moves.
+  switch: ['weigh', 'hold', 'switch'],
   bake: ['bake'],
   retire: ['retire'],
 };
@@ -59,12 +60,14 @@ class HooksOf {
       const stage = hook.before ?? hook.after ?? 'ship';
       const isBefore = hook.before !== undefined;
       if (stage === 'rollback') {
-        for (const [at, step] of steps.entries()) {
-          if (step.kind !== 'switch' || step.from === null) continue;
-          const undo = this.plan.kind !== 'rollback';
-          const about = { colour: step.to, release: step.release, from: step.from };
+        const undo = this.plan.kind !== 'rollback';
+        const moving = steps.flatMap((step, at) => {
+          const moves = (step.kind === 'switch' && step.from !== null) || step.kind === 'weigh';
+          return moves ? [{ at, about: { colour: step.to, release: step.release, from: step.from } }] : [];
+        });
+        // What is run ahead of the way back stands behind each part of the traffic that has moved; whatever is undone first meets it.
+        for (const { at, about } of isBefore ? moving : moving.slice(0, 1))
           put(isBefore === undo ? after : before, at, this.#step(index, hook, about, undo));
-        }
         continue;
       }
       // A rollback has hooks of its own: nothing else is in its way.
@@ -101,9 +104,9 @@ class HooksOf {
     if (!step) return null;
     const release =
       step.kind === 'prepare' ? step.retires : 'release' in step ? step.release : this.plan.release;
-    const colour = step.kind === 'switch' ? step.to : 'colour' in step ? step.colour : this.service.live;
+    const colour = 'to' in step ? step.to : 'colour' in step ? step.colour : this.service.live;
     if (release === null || colour === null) return null;
-    const from = stage === 'retire' ? null : step.kind === 'switch' ? step.from : this.service.live;
+    const from = stage === 'retire' ? null : 'from' in step ? step.from : this.service.live;
     return { first, last, colour, release, from };
   }
 
