@@ -5,6 +5,9 @@ import type { Spec } from '../../core/spec.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Router } from '../../ports/router.ts';
 import { TableRouter } from '../../routers/configured/table-router.ts';
+import { NginxSettings } from '../../core/spec/nginx.ts';
+import { CommandRouter } from '../../routers/command/command-router.ts';
+import { NginxPlace } from '../../routers/nginx/nginx-place.ts';
 import { HaproxyPlace } from '../../routers/haproxy/haproxy-place.ts';
 import { KernelRouter } from '../../routers/kernel/kernel-router.ts';
 
@@ -29,6 +32,16 @@ export function createRouters(
       );
     },
     kernel: ({ kernel = KernelSettings.parse({}) }) => new KernelRouter(kernel, () => clock.now()),
+    nginx({ nginx = NginxSettings.parse({}) }, base) {
+      const { config, pid } = nginx;
+      return new TableRouter(
+        new NginxPlace({ ...nginx, config: resolve(base, config), pid: resolve(base, pid) }),
+      );
+    },
+    command({ command }, base) {
+      if (!command) throw new Error('the spec has no router.command');
+      return new CommandRouter(command, base);
+    },
   };
   const made = new Map<string, Router>();
   return (settings, base) => {

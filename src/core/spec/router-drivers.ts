@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 /** What decides which environment gets a request. */
-export const routerDrivers = ['embedded', 'haproxy', 'kernel'] as const;
+export const routerDrivers = ['embedded', 'haproxy', 'kernel', 'nginx', 'command'] as const;
 export type RouterDriver = (typeof routerDrivers)[number];
 
 /** The kernel sees no requests; and settings of a driver that is not the one named would be of no effect. */
@@ -26,4 +26,11 @@ export function driverRules(
         input: driver,
         message: `expected router.${driver} only with driver: ${driver}`,
       });
+  if (router.driver === 'command' && router.command === undefined)
+    context.addIssue({
+      code: 'custom',
+      path: ['driver'],
+      input: router.driver,
+      message: 'expected router.command only with driver: command, and always then',
+    });
 }

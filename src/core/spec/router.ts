@@ -13,7 +13,9 @@ import { Otlp } from '../tracing.ts';
 import { Upstream } from '../upstream.ts';
 import { HaproxySettings } from './haproxy.ts';
 import { KernelSettings } from './kernel.ts';
+import { CommandRouterSettings } from './command-router.ts';
 import { Name } from './name.ts';
+import { NginxSettings } from './nginx.ts';
 import { driverRules, routerDrivers } from './router-drivers.ts';
 import { Tls } from './tls.ts';
 
@@ -111,6 +113,12 @@ export const RouterSpec = z
     ),
     haproxy: HaproxySettings.optional().describe(
       'With `driver: haproxy`: where it is. See [routers/haproxy.md](routers/haproxy.md).',
+    ),
+    nginx: NginxSettings.optional().describe(
+      'With `driver: nginx`: where it is. See [routers/nginx.md](routers/nginx.md).',
+    ),
+    command: CommandRouterSettings.optional().describe(
+      'With `driver: command`: the program that tells the balancer. See [routers/command.md](routers/command.md).',
     ),
   })
   .superRefine(stickyRules)

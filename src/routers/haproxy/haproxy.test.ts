@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { CutoverError } from '../../core/errors.ts';
 import { routerSuite } from '../../testing/router.suite.ts';
@@ -8,6 +8,8 @@ import { sideAt } from '../../../test/fixtures/side-of.ts';
 import { TableRouter } from '../configured/table-router.ts';
 import { HaproxyPlace } from './haproxy-place.ts';
 
+// Programs are started and reloaded.
+setDefaultTimeout(30_000);
 let blue: Origin;
 let green: Origin;
 beforeAll(() => {
