@@ -34,6 +34,11 @@ const benches: Readonly<Record<string, Bench>> = {
       'bad releases: which stage catches each, and how often a good one is blamed (--runs N, --case NAME)',
     run: async (args) => (await import('./lifecycle/lifecycle.ts')).benchLifecycle(args),
   },
+  kernel: {
+    about:
+      'throughput through the kernel as router, beside that straight to an instance (--rounds N, --seconds S)',
+    run: async (args) => (await import('./kernel.ts')).benchKernel(args),
+  },
   deploy: {
     about: 'switch, rollback, deploy and status times with load',
     run: async () => (await import('./deploy.ts')).benchDeploy(),
