@@ -42,6 +42,7 @@ test('what pages show of a spec is right', () => {
     'docs/notifications.md',
     'docs/warm-up.md',
     'docs/preview.md',
+    'docs/assets.md',
     'docs/upstream.md',
     ...readdirSync(join(root, 'docs/routers')).map((name) => `docs/routers/${name}`),
   ]) {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type Address, parseAddress } from '../core/address.ts';
+import { Assets, type RouteAssets } from '../core/assets.ts';
 import { CutoverError } from '../core/errors.ts';
 import { PreviewCookie, PreviewHeader, type RouteTesters, routeTestersOf } from '../core/testers.ts';
 import { RouterSpec } from '../core/spec/router.ts';
@@ -12,8 +13,16 @@ export interface PreviewWords {
   readonly previewHeader?: string;
   /** A path, or that there is one. */
   readonly previewCookie?: string | true;
+  /** Patterns of paths, with commas. */
+  readonly assets?: string;
 }
-export const previewWordNames = ['preview', 'previewHost', 'previewHeader', 'previewCookie'] as const;
+export const previewWordNames = [
+  'preview',
+  'previewHost',
+  'previewHeader',
+  'previewCookie',
+  'assets',
+] as const;
 
 export interface PreviewOrder {
   readonly preview: Address | null;
@@ -22,6 +31,21 @@ export interface PreviewOrder {
 }
 
 const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });
+
+/**
+ * Reads the patterns of paths that the side before may answer for.
+ *
+ * @throws CutoverError `usage`
+ */
+export function assetsOf({ assets }: PreviewWords): RouteAssets | undefined {
+  if (assets === undefined) return undefined;
+  const read = Assets.safeParse({ paths: assets.split(',').map((path) => path.trim()) });
+  if (read.success) return read.data;
+  throw usage(
+    `--assets: ${read.error.issues[0]?.message}, found ${assets || 'nothing'}`,
+    "name paths: --assets '/assets/*,/static/*'",
+  );
+}
 
 /**
  * Reads the ways to the side that is not live. Nobody says which release is next to a proxy that runs by itself, so testers see that side

@@ -440,6 +440,10 @@ export function makeProgram({ begin, end }: Running): Program {
         'green',
       ]),
     )
+    .option(
+      '--assets <paths>',
+      'Paths, with commas, whose 404s the side that was live before may answer, e.g. "/assets/*"',
+    )
     .option('--preview <address>', 'An address of its own for the side that is not live')
     .option('--preview-host <host>', 'A host on --listen that reaches it')
     .option('--preview-header <name=file>', 'A header that reaches it, with the file of its secret value')

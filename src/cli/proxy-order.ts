@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { formatAddress, parseAddress, type Address } from '../core/address.ts';
 import { type Colour, colours, other } from '../core/colour.ts';
+import type { RouteAssets } from '../core/assets.ts';
 import type { RouteEntrance } from '../core/entrance.ts';
 import { CutoverError } from '../core/errors.ts';
 import { AccessLog, type RouteAccessLog, routeAccessLog } from '../core/access-log.ts';
@@ -12,7 +13,7 @@ import { Weights } from '../core/weights.ts';
 import { weighted } from '../core/weights-line.ts';
 import { type EntranceWords, entranceOf, limitsOf } from './entrance-words.ts';
 import { errorPagesOf } from './page-words.ts';
-import { type PreviewOrder, previewOf, type PreviewWords } from './preview-words.ts';
+import { assetsOf, type PreviewOrder, previewOf, type PreviewWords } from './preview-words.ts';
 import { sideHeaderOf, stickyOf } from './sticky-words.ts';
 import { type TlsWords, tlsOf } from './tls-words.ts';
 import { type UpstreamWords, upstreamOf } from './upstream-words.ts';
@@ -42,6 +43,7 @@ export interface ProxyOrder {
   readonly sticky: RouteSticky | undefined;
   readonly sideHeader: string | undefined;
   readonly previews: PreviewOrder;
+  readonly assets: RouteAssets | undefined;
   /** Undefined: lines of text. */
   readonly errorPages: RoutePages | undefined;
 }
@@ -131,6 +133,7 @@ export function proxyOrder(
     limits: limitsOf(words.limit),
     sticky: stickyOf(words.sticky, aloneService, words.tlsCert !== undefined),
     sideHeader: sideHeaderOf(words.sideHeader),
+    assets: assetsOf(words),
     previews: previewOf(words, aloneService, words.tlsCert !== undefined || words.acme !== undefined, cwd),
     errorPages: errorPagesOf(words.errorPage, cwd),
   };
@@ -151,6 +154,7 @@ export function orderedRoute(
     sticky,
     sideHeader,
     previews: { preview, previewHost, testers },
+    assets,
     errorPages,
   }: ProxyOrder,
   former: Route | null,
@@ -171,6 +175,9 @@ export function orderedRoute(
     preview,
     previewHost,
     ...(testers && { testers }),
+    ...(assets && { assets }),
+    // A restart does not change who was live before.
+    ...(former?.kept === true && (live ?? kept) === former.live && { kept: true }),
     ...(tls && { tls }),
     ...(accessLog && { accessLog }),
     ...(entrance && { entrance }),

@@ -44,7 +44,7 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
     // Without a count from the beginning, the router did not know the service yet: all that it has counted is ours.
     const base = start && end && start.bootId === end.bootId ? start[colour] : emptySide();
     const seen = end ? combineSides(end[colour], base, -1) : emptySide();
-    const { requests, failed, held, retried, writes, clientClosed, cut, status } = seen;
+    const { requests, failed, held, retried, writes, clientClosed, cut, previews, fromBefore, status } = seen;
     return {
       release: service.environments[colour].release,
       requests,
@@ -54,6 +54,8 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
       writes,
       clientClosed,
       cut,
+      previews,
+      fromBefore,
       status,
     };
   };

@@ -28,6 +28,10 @@ export const SideReceipt = z.object({
   clientClosed: z.number(),
   /** What was ended on purpose, so that this environment got free. */
   cut: Cut.optional(),
+  /** Of `requests`, those of testers. */
+  previews: z.number().optional(),
+  /** Of `requests`, those that were answered with what the environment before still had. */
+  fromBefore: z.number().optional(),
   status: z.record(z.string(), z.number()),
 });
 export type SideReceipt = z.infer<typeof SideReceipt>;

@@ -1,4 +1,5 @@
 import { type AccessLog, type RouteAccessLog, routeAccessLog } from './access-log.ts';
+import { sameAssets } from './assets.ts';
 import type { Address } from './address.ts';
 import { other, type Colour } from './colour.ts';
 import { ready } from './environment.ts';
@@ -62,6 +63,7 @@ export function routeOf(
     hosts,
     paths,
     errorPages,
+    assets,
   } = release.spec.router;
   const { sticky, sideHeader } = steering(service, release, weights && other(live));
   const entrance = routeEntrance(release.spec.router);
@@ -77,6 +79,7 @@ export function routeOf(
     epoch,
     live,
     ...(testers === undefined ? {} : { testers }),
+    ...(assets === undefined ? {} : { assets }),
     ...(second.wasLive && ready(second) ? { kept: true } : {}),
     ...(weights === undefined ? {} : { weights }),
     listen,
@@ -219,6 +222,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
     found.previewHost === expected.previewHost &&
     sameSticky(found.sticky, expected.sticky) &&
     found.sideHeader === expected.sideHeader &&
+    sameAssets(found.assets, expected.assets) &&
     sameTesters(found.testers, expected.testers) &&
     (found.kept ?? false) === (expected.kept ?? false) &&
     samePages(found.errorPages, expected.errorPages) &&

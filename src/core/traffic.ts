@@ -16,6 +16,7 @@ import { Mode } from './mode.ts';
 import { RoutePages } from './page.ts';
 import { RouteTracing } from './tracing.ts';
 import { HeaderName, RouteSticky } from './sticky.ts';
+import { RouteAssets } from './assets.ts';
 import { RouteTesters } from './testers.ts';
 import { Weights } from './weights.ts';
 import { RouteUpstream } from './upstream.ts';
@@ -67,6 +68,8 @@ export const Route = z.object({
   testers: RouteTesters.optional(),
   /** The side that is not live was live before, and is kept for the way back. */
   kept: z.boolean().optional(),
+  /** Which 404s the side that is kept may answer instead; absent: none. */
+  assets: RouteAssets.optional(),
   listen: Address,
   preview: Address.nullable(),
   previewHost: z.string().nullable(),
@@ -136,6 +139,8 @@ export const SideCounters = z.object({
   /** Answered requests with an unsafe method (not GET, HEAD, OPTIONS or TRACE; RFC 9110 §9.2.1). */
   writes: z.number(),
   upgrades: z.number(),
+  /** Of `requests`, those that were answered with what the side before still had. */
+  fromBefore: z.number().default(0),
   /** Of `requests`, those of testers. */
   previews: z.number().default(0),
   /** How often an instance was ejected, once for each worker. */
@@ -193,6 +198,7 @@ export const emptySide = (): SideCounters => ({
   writes: 0,
   upgrades: 0,
   previews: 0,
+  fromBefore: 0,
   ejected: 0,
   bytesIn: 0,
   bytesOut: 0,
@@ -229,6 +235,7 @@ export function combineSides(a: SideCounters, b: SideCounters, sign: 1 | -1): Si
     writes: a.writes + sign * b.writes,
     upgrades: a.upgrades + sign * b.upgrades,
     previews: a.previews + sign * b.previews,
+    fromBefore: a.fromBefore + sign * b.fromBefore,
     ejected: a.ejected + sign * b.ejected,
     bytesIn: a.bytesIn + sign * b.bytesIn,
     bytesOut: a.bytesOut + sign * b.bytesOut,

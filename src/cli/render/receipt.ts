@@ -49,6 +49,13 @@ export function receiptLines(receipt: Receipt, paint: Paint): string[] {
   ];
   const cut = cutOf(receipt);
   if (cutInAll(cut) > 0) rows.push(['ended', `${describeCut(cut)}: so that an environment got free`]);
+  const inAll = (pick: (side: Receipt['environments']['blue']) => number | undefined): number =>
+    colours.reduce((sum, colour) => sum + (pick(receipt.environments[colour]) ?? 0), 0);
+  const previews = inAll((each) => each.previews);
+  if (previews > 0) rows.push(['previews', `${count(previews)} of them by testers`]);
+  const fromBefore = inAll((each) => each.fromBefore);
+  if (fromBefore > 0)
+    rows.push(['assets', `${count(fromBefore)} of them answered with what the side before had`]);
   if (receipt.mode !== undefined && receipt.mode !== 'open')
     rows.push(['mode', `the service is ${receipt.mode}`]);
   if (receipt.switch) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AccessLog } from '../access-log.ts';
+import { Assets, assetRules } from '../assets.ts';
 import { AddressText } from '../address.ts';
 import { HostPattern, PathRule } from '../claim.ts';
 import { entranceFields } from '../entrance.ts';
@@ -102,6 +103,9 @@ export const RouterSpec = z
     errorPages: ErrorPages.optional().describe(
       'What the proxy answers with where it has to, e.g. {503: pages/503.html, 4xx: pages/4xx.html}: files, relative to the spec. See docs/pages.md.',
     ),
+    assets: Assets.optional().describe(
+      'Which paths the side that was live before may answer while it is kept, where the live one says 404, e.g. {paths: [/assets/*]}. Default: none. See docs/assets.md.',
+    ),
     modes: ModeRules.default(ModeRules.parse({})).describe(
       'What holding and closing the service is like, unless an order says otherwise. See docs/modes.md.',
     ),
@@ -123,6 +127,7 @@ export const RouterSpec = z
   })
   .superRefine(stickyRules)
   .superRefine(testerRules)
+  .superRefine(assetRules)
   .superRefine(driverRules)
   .superRefine(
     ({ listen, preview, previewHost, hosts, paths, protocol, tls, errorPages, upstream }, context) => {

@@ -119,6 +119,11 @@ export function proxyMetrics({ status, services, certificates }: ProxyReading): 
       eachSide(({ side }) => side.upgrades),
     ),
     counter(
+      'from_before',
+      'Requests that were answered with what the environment before still had.',
+      eachSide(({ side }) => side.fromBefore),
+    ),
+    counter(
       'previews',
       'Requests of testers among those sent to an environment.',
       eachSide(({ side }) => side.previews),

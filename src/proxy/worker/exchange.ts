@@ -10,6 +10,7 @@ import { isForChallenge, redirectTo } from '../tls/redirect.ts';
 import { TraceFields } from '../http1/trace-fields.ts';
 import { renderProxyHeader } from '../proxy-protocol/header.ts';
 import type { Account, AccountCause } from '../record/account.ts';
+import { AssetLookup, isFound } from './asset-lookup.ts';
 import type { AnswerStatus } from './answer.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { Target } from './entry.ts';
@@ -28,6 +29,9 @@ import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts'
  * among its bounds the scanner counts in floats from then on, which doubled the user time of every request.
  */
 const readOnce: HeadLimits = { targetBytes: 0x3fffffff, headBytes: 0x3fffffff, fields: 0x3fffffff };
+
+/** So long a client waits for what the side before says: it has a 404 already. */
+const lookupMs = 5000;
 
 /** After that an instance is taken for one that refuses all. */
 const mostRefusals = 3;
@@ -66,6 +70,10 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
   /** What renews the client's cookie, and the instance that it names; null: nothing has to. */
   private renewing: Steering | null = null;
   private held: InstancePool | null = null;
+  /** A 404 that is held back until the side before has been asked; null: none is. */
+  private lookup: AssetLookup | null = null;
+  /** The side before while its answer is waited for or sent on: it is not to be stopped meanwhile. */
+  private lender: Side | null = null;
 
   // The request.
   private method: Method = Method.other;
@@ -247,7 +255,11 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     if (pool === undefined) return this.fail('no-instance', 503);
     this.pool = pool;
     pool.inFlight++;
-    if (this.account !== null) this.account.asked(pool.address, plane.tick());
+    this.askInstance(pool, headRead, reuse);
+  }
+
+  private askInstance(pool: InstancePool, headRead: boolean, reuse: boolean): void {
+    if (this.account !== null) this.account.asked(pool.address, this.plane.tick());
     if (pool.sendProxy !== null) return this.attemptGreeted(pool, pool.sendProxy, headRead, reuse);
     const idle = reuse ? pool.take(!isIdempotent(this.method)) : undefined;
     this.sendOver(pool, idle, null, headRead);
@@ -339,7 +351,8 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
       flowing = upstream.write(request, head.end, this.requestTo, true);
     }
     if (this.requestDone) {
-      client.deadline = plane.coarse + side!.limits.responseMs;
+      const { responseMs } = side!.limits;
+      client.deadline = plane.coarse + (this.lookup === null ? responseMs : Math.min(responseMs, lookupMs));
       return;
     }
     // Of a stream that the instance refuses, what was sent so far can be sent again, if it was not much.
@@ -528,6 +541,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     const { plane } = this;
     const pool = this.pool!;
     pool.care.avoid(plane.tick() + plane.limits.avoidMs);
+    if (this.lookup !== null) return this.giveBack();
     this.side!.strike(pool, plane.coarse);
     this.detach()?.destroy();
     // What of the body was sent on is gone.
@@ -540,6 +554,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     this.attempt(false, true);
   }
   onUpstreamUnprocessed(): void {
+    if (this.lookup?.asking === true) return this.giveBack();
     if (this.request === null || this.responseHead !== null || this.refusals >= mostRefusals)
       return this.fail('upstream-closed', 502);
     this.refusals++;
@@ -567,6 +582,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     else this.onUpstreamClose();
   }
   onUpstreamClose(): void {
+    if (this.lookup?.asking === true) return this.askBeforeAgain();
     if (this.responseBegun) return this.fail('upstream-truncated', 502);
     if (this.responseHead !== null) return this.fail('upstream-truncated', 502);
     const upstream = this.upstream!;
@@ -584,6 +600,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
       this.forwardResponse(bytes, 0);
       return;
     }
+    if (this.lookup !== null && !this.lookup.asking) return this.takeIn(bytes, 0);
     const { plane } = this;
     const head = plane.responseHead;
     if (this.responseHead !== null) {
@@ -607,6 +624,12 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
         return;
       }
       if (read < 0) return this.fail('upstream-invalid', 502);
+      if (this.lookup !== null) {
+        if (head.status >= 200 || head.status === 101) return this.judgeBefore(bytes, read);
+        from = read;
+        continue;
+      }
+      if (head.status === 404 && this.side!.before !== null && this.holdsBack(bytes, read)) return;
       this.request = null;
       if (head.status >= 200) return this.beginResponse(bytes, read);
       if (head.status === 101) return this.beginTunnel(bytes, read);
@@ -815,6 +838,13 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
   /** The instance has done its part: its connection rests in the pool, if nothing is left on it in either direction. */
   private responseWhole(): void {
     this.responseDone = true;
+    if (this.upstream !== null) this.freeInstance();
+    const { client } = this;
+    if (client.outlet.empty) this.complete();
+    else client.deadline = this.plane.coarse + this.side!.limits.bodyIdleMs;
+  }
+
+  private freeInstance(): void {
     const pool = this.pool!;
     if (this.status >= 500) this.side!.strike(pool, this.plane.coarse);
     else if (pool.care.strikes !== 0) pool.care.strikes = 0;
@@ -822,9 +852,101 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     const stays = this.requestDone && this.upstreamStays && !upstream.ended && upstream.outlet.empty;
     if (stays && (upstream.greeting === null || this.clientStays)) upstream.rest(this.idleSeconds);
     else upstream.destroy(!this.requestDone);
-    const { client } = this;
-    if (client.outlet.empty) this.complete();
-    else client.deadline = this.plane.coarse + this.side!.limits.bodyIdleMs;
+  }
+
+  // The side before, where the live one answers 404.
+
+  /** True if the 404 whose head ends at `end` is held back, because the side before may have what was asked for. */
+  private holdsBack(bytes: Uint8Array, end: number): boolean {
+    const { plane, request } = this;
+    const { before } = this.side!;
+    const head = plane.responseHead;
+    if (before === null || request === null || !this.requestDone || this.target!.admission !== null)
+      return false;
+    // Whose end is only that of its connection is not known to be whole.
+    if (head.framing === Framing.untilClose) return false;
+    parseRequestHead(request, this.requestFrom, this.requestTo, plane.requestHead, readOnce);
+    if (!before.mayHave(request, plane.requestHead)) return false;
+    const pool = before.side.pick(plane.coarse, null);
+    if (pool?.care.takes(plane.coarse) !== true) return false;
+    this.lookup = new AssetLookup(bytes, head, this.method);
+    this.lender = before.side;
+    before.side.inFlight++;
+    before.side.tally.inFlight++;
+    this.status = 404;
+    this.upstreamStays = head.keepAlive;
+    this.idleSeconds = head.idleSeconds;
+    // A cookie that keeps a client where it is would name an instance of either side.
+    this.renewing = null;
+    this.takeIn(bytes, end);
+    return true;
+  }
+
+  private takeIn(bytes: Uint8Array, from: number): void {
+    const { plane, client } = this;
+    const lookup = this.lookup!;
+    const end = lookup.feed(bytes, from);
+    if (end === -2) return this.fail('upstream-invalid', 502);
+    client.deadline = plane.tick() + this.side!.limits.responseIdleMs;
+    if (end === -1 && !lookup.tooLong) return;
+    if (end !== bytes.length) this.upstreamStays = false;
+    this.freeInstance();
+    lookup.asking = true;
+    this.repeated = false;
+    this.askBefore(true);
+  }
+
+  private askBefore(reuse: boolean): void {
+    const pool = this.lender!.pick(this.plane.coarse, null);
+    if (pool === undefined) return this.giveBack();
+    this.pool = pool;
+    pool.inFlight++;
+    this.askInstance(pool, false, reuse);
+  }
+
+  /** Its connection was closed. One that had been idle may have been so before the request got there: once more, over a new one. */
+  private askBeforeAgain(): void {
+    if (this.upstream?.reused !== true || this.repeated || this.responseHead !== null) return this.giveBack();
+    this.repeated = true;
+    this.detach()?.destroy();
+    this.askBefore(false);
+  }
+
+  /** What the side before has said. */
+  private judgeBefore(bytes: Uint8Array, end: number): void {
+    if (!isFound(this.plane.responseHead.status)) return this.giveBack();
+    this.lookup = null;
+    this.request = null;
+    this.side!.tally.fromBefore++;
+    this.beginResponse(bytes, end);
+  }
+
+  /** It has nothing better: the client gets the 404 as it came. */
+  private giveBack(): void {
+    const { plane } = this;
+    const { original } = this.lookup!;
+    this.lookup = null;
+    this.responseHead = null;
+    this.detach()?.destroy(true);
+    this.returnLent();
+    this.request = null;
+    const read = parseResponseHead(
+      original,
+      0,
+      original.length,
+      plane.responseHead,
+      plane.limits.responseHead,
+      this.method === Method.head,
+    );
+    this.beginResponse(original, read);
+  }
+
+  private returnLent(): void {
+    const { lender } = this;
+    if (lender === null) return;
+    this.lender = null;
+    lender.inFlight--;
+    lender.tally.inFlight--;
   }
 
   // The four ends.
@@ -841,6 +963,10 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
   }
 
   private fail(cause: FailureCause, status: AnswerStatus): void {
+    if (this.lookup?.asking === true) {
+      this.pool?.care.avoid(this.plane.tick() + this.plane.limits.avoidMs);
+      return this.giveBack();
+    }
     const { plane, client } = this;
     this.side!.tally.failedFor(cause);
     if (this.account !== null) this.closeAccount(cause, this.headSent ? this.status : status);
@@ -912,5 +1038,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     this.wanted = this.held = this.renewing = null;
     this.request = null;
     this.responseHead = null;
+    this.lookup = null;
+    if (this.lender !== null) this.returnLent();
   }
 }

@@ -275,6 +275,7 @@ export class Rig implements AsyncDisposable {
     sideHeader?: Route['sideHeader'];
     testers?: Route['testers'];
     kept?: boolean;
+    assets?: Route['assets'];
     /** Of both sides. */
     upstream?: RouteUpstream;
     entrance?: Route['entrance'];
@@ -301,6 +302,7 @@ export class Rig implements AsyncDisposable {
       sideHeader: sides.sideHeader,
       testers: sides.testers,
       kept: sides.kept,
+      assets: sides.assets,
       entrance: sides.entrance,
     };
     this.plane.swap({ version: ++this.version, routes: [route] });

@@ -11,6 +11,7 @@ import type { Recorder } from '../record/recorder.ts';
 import type { Recorders } from '../record/recorders.ts';
 import { instanceKey } from '../table/instance-key.ts';
 import { strictTransport } from '../tls/strict-transport.ts';
+import { SideBefore } from './asset-lookup.ts';
 import { Dialers } from './dialers.ts';
 import type { Listed } from './directory.ts';
 import { Entry, type Manner, plain, Target } from './entry.ts';
@@ -115,6 +116,9 @@ export class Routing {
       };
       side.blue.pages = side.green.pages = this.pagesOf(route);
       sides.push(side.blue, side.green);
+      const former = other(route.live);
+      if (route.assets !== undefined && route.kept === true && (route.weights?.[former] ?? 0) === 0)
+        side[route.live].before = new SideBefore(side[former], route.assets.paths);
       const gate = this.gateOf(route, gates);
       const lines = route.tls === undefined ? null : strictTransport(route.tls.hstsSeconds);
       const listen = formatAddress(route.listen);

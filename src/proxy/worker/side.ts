@@ -5,6 +5,7 @@ import type { Recorder } from '../record/recorder.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { InstanceQueue } from './instance-queue.ts';
 import type { Limits } from './limits.ts';
+import type { SideBefore } from './asset-lookup.ts';
 import type { Pages } from './pages.ts';
 import type { SideTally } from './tally.ts';
 
@@ -18,6 +19,8 @@ export class Side {
   key = '';
   /** Where requests wait while its instances are full; null: each takes any number. */
   queue: InstanceQueue | null = null;
+  /** Who may answer for what it has no longer; null: nobody. */
+  before: SideBefore | null = null;
   private turn = 0;
   constructor(
     readonly service: string,

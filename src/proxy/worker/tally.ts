@@ -11,6 +11,7 @@ export class SideTally {
   writes = 0;
   upgrades = 0;
   previews = 0;
+  fromBefore = 0;
   ejected = 0;
   bytesIn = 0;
   bytesOut = 0;
@@ -42,6 +43,7 @@ export class SideTally {
       writes,
       upgrades,
       previews,
+      fromBefore,
       ejected,
       bytesIn,
       bytesOut,
@@ -65,6 +67,7 @@ export class SideTally {
       writes,
       upgrades,
       previews,
+      fromBefore,
       ejected,
       bytesIn,
       bytesOut,
