@@ -26,6 +26,7 @@ module.exports = {
     only('engine', 'core', 'ports', 'steps'),
     only('stores', 'core', 'ports'),
     only('checks', 'core', 'ports'),
+    only('strategists', 'core', 'ports'),
     only('webhooks', 'core', 'ports', 'checks'),
     only('notifiers', 'core', 'ports'),
     only('platforms', 'core', 'ports'),

@@ -45,7 +45,7 @@ function planOf(input: SpecInput): string[] {
 
 describe('the specs of the docs come to the plans that their text tells of', () => {
   test('strategies.md: a canary in the short form, and step by step', () => {
-    const [short, steps] = specsOn('strategies.md').map(planOf);
+    const [short, steps] = specsOn('strategies.md').slice(0, 2).map(planOf);
     expect(short?.slice(-10)).toEqual([
       ...['weigh 5', 'hold', 'weigh 25', 'hold', 'weigh 50', 'hold'],
       ...['switch', 'drain', 'bake', 'keep'],

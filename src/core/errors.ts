@@ -26,6 +26,8 @@ export const errorTable = {
   'rollback-unsafe': { exit: 7, title: 'Going back is not safe' },
   'not-frozen': { exit: 5, title: 'No deployment waits for a decision' },
   'already-live': { exit: 5, title: 'That environment is live already' },
+  'strategy-failed': { exit: 2, title: 'A strategy of your own could not be run' },
+  'strategy-unsound': { exit: 2, title: 'A strategy of your own would break a promise' },
   'approval-refused': { exit: 5, title: 'That person cannot approve it' },
   'not-waiting': { exit: 5, title: 'The deployment does not wait for that' },
   'stale-epoch': { exit: 5, title: 'A newer controller has changed the router' },

@@ -40,7 +40,7 @@ const untilIn = (world: World, engine: Engine, kind: string, which = 0): Promise
 describe('a canary', () => {
   test('gives the new side a part of the traffic, then more, and then all of it', async () => {
     const { world, engine } = await live();
-    const kinds: string[] = engine.plan('shop', order('good', timed)).steps.map(({ kind }) => kind);
+    const kinds: string[] = (await engine.plan('shop', order('good', timed))).steps.map(({ kind }) => kind);
     expect(kinds.slice(kinds.indexOf('verify') + 1)).toEqual([
       ...['weigh', 'hold', 'weigh', 'hold', 'switch', 'drain', 'bake', 'keep'],
     ]);
@@ -66,7 +66,7 @@ describe('a canary', () => {
   test('of the first release is left out, and the plan says so', async () => {
     const world = new World();
     const engine = await world.boot();
-    const plan = engine.plan('shop', order('good', timed));
+    const plan = await engine.plan('shop', order('good', timed));
     expect(plan.steps.map(({ kind }) => kind)).not.toContain('weigh');
     expect(plan.notes.join()).toContain('no canary');
     expect((await world.deployed(engine, 'good', timed)).live).toBe('blue');

@@ -16,7 +16,9 @@ import type { ModeOrder } from '../core/mode.ts';
 import type { Page } from '../core/page.ts';
 import type { Release, Source } from '../core/release.ts';
 import { current, newService, releaseOf, type Service } from '../core/service.ts';
+import { fileOf } from '../core/route.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';
+import { strategyState } from '../core/strategies/authored.ts';
 import type { NotifyTarget } from '../core/spec/notify.ts';
 import { retire, nextRetirement } from '../core/strategies/retire.ts';
 import { rollback, switchTo } from '../core/strategies/to-side.ts';
@@ -30,6 +32,7 @@ import type { Notifier } from '../ports/notifier.ts';
 import type { Platform } from '../ports/platform.ts';
 import type { Router } from '../ports/router.ts';
 import type { Lease, Store } from '../ports/store.ts';
+import type { Strategist } from '../ports/strategist.ts';
 import type { WebhookSender } from '../ports/webhook.ts';
 import type { StepContext } from '../steps/step.ts';
 import { expectSameRouter, fittingPlan } from './fitting-plan.ts';
@@ -58,6 +61,8 @@ export interface EngineParts {
   /** `base`: what relative paths in its settings begin at. */
   readonly router: (settings: Spec['router'], base: string) => Router;
   readonly lease: () => Lease;
+  /** Runs strategies of users' own; absent: there are none. */
+  readonly strategist?: Strategist;
   /** Reads a page by its absolute path; throws `page-invalid`. */
   readonly readPage: (path: string) => Page;
 }
@@ -174,10 +179,11 @@ export class Engine {
   }
 
   /** The plan that `deploy` would walk. Changes nothing. */
-  plan(name: string, order: DeployOrder): Plan {
+  async plan(name: string, order: DeployOrder): Promise<Plan> {
     const service = this.#entries.get(name)?.journal.service ?? newService(name);
     const { release } = releaseFor(service, order, '', this.parts.clock.now());
-    return fittingPlan(service, release, this.#routerFor(release));
+    const written = await this.#written(service, release);
+    return fittingPlan(service, release, this.#routerFor(release), written);
   }
 
   /** Begins to take a release live; resolves when that is on record. Throws `deployment-running`, `release-unknown`. */
@@ -186,10 +192,20 @@ export class Engine {
     const { service: before } = entry.journal;
     const asked = releaseFor(before, order, by, this.parts.clock.now()).release;
     await expectSameRouter(before, asked, this.#routerFor(asked));
+    const written = await this.#written(before, asked);
     return this.#start(entry, by, (service) => {
       const { release, created } = releaseFor(service, order, by, this.parts.clock.now());
-      return { created, plan: fittingPlan(service, release, this.#routerFor(release)) };
+      return { created, plan: fittingPlan(service, release, this.#routerFor(release), written) };
     });
+  }
+
+  /** What the strategy of a user's own writes for the release; undefined where there is none. */
+  async #written(service: Service, release: Release): Promise<unknown> {
+    const { kind, module } = release.spec.strategy;
+    if (kind !== 'custom' || module === undefined) return undefined;
+    const { strategist } = this.parts;
+    if (!strategist) throw new CutoverError('internal', 'this controller runs no strategies of users');
+    return strategist.write(fileOf(release, module), strategyState(service, release));
   }
 
   /**

@@ -10,14 +10,20 @@ import type { Router } from '../ports/router.ts';
 /**
  * The plan for taking a release live, if the router of that release can carry it out.
  *
- * @throws CutoverError `router-cannot`; `request-invalid` for a mode that it cannot have
+ * @param written what a strategy of the user's own wrote
+ * @throws CutoverError `strategy-unsound`, `router-cannot`; `request-invalid` for a mode that it cannot have
  */
-export function fittingPlan(service: Service, release: Release, { capabilities }: Router): Plan {
+export function fittingPlan(
+  service: Service,
+  release: Release,
+  { capabilities }: Router,
+  written?: unknown,
+): Plan {
   const { driver, protocol } = release.spec.router;
   const mode = modeInForce(service)?.mode ?? 'open';
   expectModeFor(service.name, protocol, mode);
   if (mode !== 'open') expectModes(service.name, driver, capabilities);
-  const plan = deployPlan(service, release);
+  const plan = deployPlan(service, release, written);
   expectRouterFits(service, release, plan, capabilities);
   return { ...plan, notes: [...plan.notes, ...routerNotes(release.spec, capabilities)] };
 }

@@ -145,9 +145,9 @@ test('a gate with a window opens when the window does, and is asked after those 
   const today = now.toISOString().slice(0, 10);
   const windowed = gated({ window: { from: '03:00', to: '03:05', except: [today] } }, { approval: {} });
   expect(
-    engine
-      .plan('shop', order('good', windowed))
-      .steps.flatMap((step) => (step.kind === 'gate' ? step.gate : [])),
+    (await engine.plan('shop', order('good', windowed))).steps.flatMap((step) =>
+      step.kind === 'gate' ? step.gate : [],
+    ),
   ).toEqual([2, 1]);
   const { id } = await engine.deploy('shop', order('good', windowed), 'test');
   await untilAtGate(world, engine);

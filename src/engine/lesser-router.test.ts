@@ -22,7 +22,7 @@ describe('a router that counts nothing and does not tell what is in flight', () 
   test('is said to be so by the plan', async () => {
     const world = new World(blind);
     const engine = await world.boot();
-    const { notes } = engine.plan('shop', order());
+    const { notes } = await engine.plan('shop', order());
     expect(notes).toContain('the router embedded counts no requests: the receipt will not have them');
     expect(notes).toContain(
       'the router embedded does not tell what is in flight: a drain takes all of strategy.drain',

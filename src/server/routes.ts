@@ -89,9 +89,9 @@ export const routes: readonly Route[] = [
   {
     method: 'POST',
     path: '/v1/services/:service/plan',
-    handle: ({ service, body }, { engine }) => {
+    async handle({ service, body }, { engine }) {
       const order = orderOf(service, parsed(DeployRequest, body));
-      return Promise.resolve(json(planView(service, engine.plan(service, order))));
+      return json(planView(service, await engine.plan(service, order)));
     },
   },
   {

@@ -3,6 +3,7 @@ import { underWay } from '../core/deployment.ts';
 import { CutoverError, type ErrorCode } from '../core/errors.ts';
 import type { Service } from '../core/service.ts';
 import type { SpecInput } from '../core/spec.ts';
+import type { StrategyState } from '../core/strategies/authored.ts';
 import { targetName } from '../core/spec/notify.ts';
 import { Engine, type DeployOrder } from '../engine/engine.ts';
 import { createMemoryPlatform, MemoryWorld } from '../platforms/memory/platform.ts';
@@ -74,6 +75,8 @@ export class World {
   /** What the command of a release (`rollback.verdict`) prints; null: it fails. */
   answer: string | null = 'safe';
   readonly notified = new MemoryNotifier();
+  /** What a strategy of a user's own writes; by default the steps of blue/green. */
+  strategy: (state: StrategyState) => unknown = ({ steps }) => steps;
   #boots = 0;
 
   /** @param without what its router cannot do */
@@ -113,6 +116,7 @@ export class World {
       platform: () => platform,
       router: () => router,
       lease: () => mine,
+      strategist: { write: (_module, state) => Promise.resolve(this.strategy(state)) },
       readPage: (path) => ({ type: 'text', text: path }),
       checker: {
         round: async ({ requests }, target, signal) => {

@@ -3,6 +3,8 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createCommandRunner } from '../../checks/command-runner.ts';
+import { selfCommand } from '../self.ts';
+import { createProcessStrategist } from '../../strategists/process.ts';
 import { createChecker } from '../../checks/index.ts';
 import { systemClock } from '../../clocks/system.ts';
 import { readHomeSettings } from '../../config/home-settings.ts';
@@ -114,6 +116,7 @@ async function control(
     store,
     clock,
     checker: createChecker({ clock }),
+    strategist: createProcessStrategist([...selfCommand(), 'strategy']),
     commands: createCommandRunner({ clock }),
     gauge: createGauge(),
     webhooks,
