@@ -1,132 +1,21 @@
 import { expect, test } from 'bun:test';
 import { Random } from '../../testing/load/random.ts';
-import { bucketOf, combine, sparse, type Histogram } from '../latency.ts';
-import { AnalysisRules, type AnalysisRules as Rules } from '../spec/analysis.ts';
-import { combineSides, emptySide, nothingTold, type Counters, type SideCounters } from '../traffic.ts';
-import type { Against, Figure, Frame } from './frame.ts';
+import {
+  frameOf,
+  good,
+  noFigures,
+  sameMinutes,
+  Traffic,
+  usual,
+  watch,
+  type Release,
+} from '../../testing/simulated-releases.ts';
+import { AnalysisRules } from '../spec/analysis.ts';
+import type { Figure } from './frame.ts';
 import { begun, looked } from './judge.ts';
 import { outcomeOf } from './outcome.ts';
-import { AnalysisState } from './state.ts';
 
-/** How a release answers: which part fails, and how long the rest takes, in milliseconds. `at`: how many requests it has had. */
-interface Release {
-  readonly fails?: (at: number) => number;
-  readonly tookMs: (random: Random, at: number) => number;
-}
-
-/** Latencies as services have them: most are near the median, and a few are many times as long. */
-const usual =
-  (medianMs: number) =>
-  (random: Random): number =>
-    medianMs *
-    Math.exp(0.6 * Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next()));
-const good: Release = { tookMs: usual(20) };
-
-class Traffic {
-  #counters: Counters = {
-    bootId: 'boot',
-    at: 0,
-    blue: emptySide(),
-    green: emptySide(),
-    refused: {},
-    told: nothingTold,
-    queued: 0,
-  };
-  readonly #served = { blue: 0, green: 0 };
-
-  constructor(private readonly random: Random) {}
-
-  get counters(): Counters {
-    return this.#counters;
-  }
-
-  /** So much later; each side had so many requests meanwhile. */
-  pass(ms: number, blue: [number, Release], green: [number, Release]): Counters {
-    const side = (colour: 'blue' | 'green', [count, release]: [number, Release]): SideCounters => {
-      const latency = new Float64Array(232);
-      let failed = 0;
-      for (let each = 0; each < count; each++) {
-        const at = this.#served[colour]++;
-        if (this.random.next() < (release.fails?.(at) ?? 0)) failed++;
-        const bucket = bucketOf(1000 * release.tookMs(this.random, at));
-        latency[bucket] = latency[bucket]! + 1;
-      }
-      return this.#side(count, failed, sparse(latency));
-    };
-    this.#counters = {
-      ...this.#counters,
-      at: this.#counters.at + ms,
-      blue: combineSides(this.#counters.blue, side('blue', blue), 1),
-      green: combineSides(this.#counters.green, side('green', green), 1),
-    };
-    return this.#counters;
-  }
-
-  restart(): void {
-    this.#counters = { ...this.#counters, bootId: 'another boot', blue: emptySide(), green: emptySide() };
-  }
-
-  #side(count: number, failed: number, latency: Histogram): SideCounters {
-    const status = { ...emptySide().status, '2xx': count - failed, '5xx': failed };
-    return { ...emptySide(), requests: count, status, latency: combine(latency, [], 1) };
-  }
-}
-
-const rulesOf = (rules: object): Rules => AnalysisRules.parse(rules);
-const frameOf = (rules: Rules, against: Against | null): Frame => ({
-  rules,
-  colour: 'green',
-  against,
-  alpha: rules.alpha / Math.max(1, rules.measures.length),
-  settleMs: 0,
-  slots: null,
-});
-const sameMinutes: Against = { colour: 'blue', when: 'same-minutes' };
-const noFigures: ReadonlyMap<string, Figure> = new Map();
-
-interface Watched {
-  readonly outcome: 'roll-back' | 'go-on' | 'wait';
-  readonly because: string | null;
-  readonly state: AnalysisState;
-  /** How many requests the new side had. */
-  readonly requests: number;
-}
-
-/** Watches for so many looks of a second each; `perSecond` of the old side and of the new one. */
-function watch(
-  seed: number,
-  rules: Rules,
-  release: Release,
-  [blue, green]: [number, number],
-  looks: number,
-  before?: number,
-): Watched {
-  const random = new Random(seed);
-  const traffic = new Traffic(random);
-  let against: Against | null = sameMinutes;
-  if (before !== undefined) {
-    traffic.pass(60_000, [before, good], [0, good]);
-    against = { colour: 'blue', when: 'before', figures: traffic.counters.blue };
-  }
-  const frame = frameOf(rules, against);
-  let state = begun(frame, traffic.counters.at, traffic.counters);
-  for (let look = 1; look <= looks; look++) {
-    const counters = traffic.pass(1000, [blue, good], [green, release]);
-    state = looked(state, frame, { at: counters.at, counters, figures: noFigures });
-    // As it comes back from the log.
-    if (look % 16 === 0) state = AnalysisState.parse(JSON.parse(JSON.stringify(state)));
-    const outcome = outcomeOf(state, rules, look === looks ? 0 : 1);
-    if (outcome.act !== 'wait' || look === looks)
-      return {
-        outcome: outcome.act,
-        because: outcome.act === 'roll-back' ? outcome.measure.name : null,
-        state,
-        requests: counters.green.requests,
-      };
-  }
-  throw new Error('no look');
-}
-
+const rulesOf = (rules: object): AnalysisRules => AnalysisRules.parse(rules);
 const defaults = rulesOf({});
 
 test('an unchanged release is kept, in a canary and in a bake: no false alarm in 100 runs each', () => {
