@@ -5,6 +5,7 @@ import type { Pass, PassOrder } from '../core/testers.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type {
   CountersView,
+  DiffView,
   DeploymentView,
   DeployRequest,
   EventMessage,
@@ -139,6 +140,11 @@ export class Client {
 
   pass(name: string, order: PassOrder): Promise<Pass> {
     return this.#call('POST', this.#path(name, 'pass'), order);
+  }
+
+  diff(name: string, deployment: number | undefined): Promise<DiffView> {
+    const query = deployment === undefined ? '' : `?deployment=${deployment}`;
+    return this.#call('GET', this.#path(name, `diff${query}`));
   }
 
   counters(name: string): Promise<CountersView> {

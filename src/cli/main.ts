@@ -20,6 +20,9 @@ switch (verb) {
   case 'strategy':
     process.exitCode = await (await import('./processes/strategy.ts')).run(rest);
     break;
+  case 'proxy-mirror':
+    process.exitCode = await (await import('./processes/proxy-mirror.ts')).run(rest);
+    break;
   default:
     process.exitCode = await (await import('./command-line.ts')).commandLine(process.argv.slice(2));
 }

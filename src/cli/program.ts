@@ -13,6 +13,7 @@ import type { InitOptions } from './verbs/init.ts';
 import type { ApproveOptions, ByOption, PauseOptions, PromoteOptions } from './verbs/intervene.ts';
 import type { LogsOptions } from './verbs/logs.ts';
 import type { ModeOptions } from './verbs/mode.ts';
+import type { DiffOptions } from './verbs/diff.ts';
 import type { ProxyOptions } from './verbs/proxy.ts';
 import type { OpenOptions } from './verbs/open.ts';
 import type { PreviewOptions } from './verbs/preview.ts';
@@ -410,6 +411,11 @@ export function makeProgram({ begin, end }: Running): Program {
         'and wait until blue is free; what has not ended by then is ended',
       ],
       ['cutover proxy weights blue=90 green=10 --admin /run/shop.sock', 'a tenth of the requests to green'],
+      [
+        'cutover proxy mirror 5% --admin /run/shop.sock',
+        'copies of a twentieth to the other side, answers compared',
+      ],
+      ['cutover proxy mirror --admin /run/shop.sock', 'what they have shown'],
       ['cutover proxy mode held --admin /run/shop.sock', 'hold new requests; mode open lets them go'],
       ['cutover proxy status --admin /run/shop.sock --json', 'what it does, as JSON'],
       [
@@ -420,6 +426,7 @@ export function makeProgram({ begin, end }: Running): Program {
   )
     .addArgument(
       new Argument('[action]', 'What to do with one that runs; without it, one is run here').choices([
+        'mirror',
         'mode',
         'status',
         'switch',
@@ -429,7 +436,7 @@ export function makeProgram({ begin, end }: Running): Program {
     )
     .argument(
       '[values...]',
-      'For switch: blue or green; for mode: open, read-only, held or closed; for weights: blue=N green=N',
+      'For switch: blue or green; for mirror: a share such as 5%, or off; for mode: open, read-only, held or closed; for weights: blue=N green=N',
     )
     .option('--listen <address>', 'Where users reach it; port 0 takes a free one')
     .option('--blue <addresses>', 'Instances of blue: HOST:PORT, more of them with commas')
@@ -526,6 +533,20 @@ export function makeProgram({ begin, end }: Running): Program {
         'With --drain: close what is in flight after that, or keep it (default: close)',
       ).choices(['close', 'keep']),
     )
+    .option('--methods <names>', 'For mirror: which are copied, e.g. GET,POST (default: GET, HEAD, OPTIONS)')
+    .option('--unsafe', 'For mirror: also methods that change something, which is then done twice')
+    .option(
+      '--ignore <place>',
+      'For mirror: what may differ, e.g. $.requestId or "header date"; may be repeated',
+      (value: string, all: string[] = []) => [...all, value],
+    )
+    .option(
+      '--redact <field>',
+      'For mirror: a field that no report shows; may be repeated',
+      (value: string, all: string[] = []) => [...all, value],
+    )
+    .option('--strip <headers>', 'For mirror: headers that copies go without, e.g. cookie,authorization')
+    .option('--html <file>', 'For mirror: write the report there as a page')
     .option('--close-over <time>', 'With --drain: the time over which it is closed (default: 10s)', span)
     .action(async (action: string | undefined, values: string[], options: ProxyOptions, command: Command) => {
       end(await (await import('./verbs/proxy.ts')).proxy(told(command), action, values, options));
@@ -599,6 +620,25 @@ export function makeProgram({ begin, end }: Running): Program {
     .action(async (action: string, values: string[], options: AgentOptions, command: Command) => {
       end(await (await import('./verbs/agent.ts')).agent(told(command), action, values, options));
     });
+
+  verb('diff', 'Show how the answers of a new release differ from those of the live one', [
+    ['cutover diff', 'of the last deployment that had a mirror, also while it goes on'],
+    ['cutover diff shop 7 --json', 'of deployment 7 of shop, as JSON'],
+    ['cutover diff --html diff.html', 'as one page that needs nothing else'],
+  ])
+    .argument('[service]', serviceText)
+    .addArgument(new Argument('[deployment]', 'Its number').argParser(whole(1, 999_999_999)))
+    .option('--html <file>', 'Write it there as a page')
+    .action(
+      async (
+        service: string | undefined,
+        deployment: number | undefined,
+        options: DiffOptions,
+        command: Command,
+      ) => {
+        end(await (await import('./verbs/diff.ts')).diff(told(command), service, deployment, options));
+      },
+    );
 
   verb('schema', 'Print the JSON Schema of a spec', [
     ['cutover schema > cutover.schema.json', 'for an editor that checks while you type'],

@@ -24,6 +24,8 @@ export interface Provisions {
   readonly stickyKeys: readonly string[];
   /** What headers have to say to open a preview, by the file that it was read from. Secret. */
   readonly previewSecrets?: Readonly<Record<string, string>> | undefined;
+  /** Where copies of requests are taken; absent: nowhere. */
+  readonly mirrorSocket?: string | undefined;
 }
 
 /** Over how long what may go on for ever is ended once the deadline of a drain has come. */

@@ -20,6 +20,12 @@ export async function runWorker(): Promise<void> {
   runWorkerProcess(createDataPlane({ limits: { connections: connectionCap(descriptorLimit()) } }));
 }
 
+/** The life of the process that mirrors, to be started by `mirrorCommand` of a keeper. Resolves when it has begun. */
+export async function runMirror(): Promise<void> {
+  const { runMirrorProcess } = await import('./mirror/mirror-process.ts');
+  runMirrorProcess();
+}
+
 /**
  * The life of the process that asks an authority for one certificate, to be started by `issuerCommand` of a keeper. Resolves when it has
  * begun.

@@ -6,6 +6,7 @@ import type { Decision, Deployment, DeploymentStatus, StepStatus } from '../core
 import type { Phase, Role } from '../core/environment.ts';
 import type { ErrorRecord } from '../core/errors.ts';
 import type { EventRecord } from '../core/event.ts';
+import type { DiffReport } from '../core/mirror/diff-report.ts';
 import { ModeOrder, type Mode } from '../core/mode.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
 import { Source } from '../core/release.ts';
@@ -35,6 +36,7 @@ import type { InstanceStatus, Logs } from '../ports/platform.ts';
  *   GET  /v1/services/:service/deployments           DeploymentView[], newest first (?limit=, 1000 at most)
  *   GET  /v1/services/:service/deployments/:id       DeploymentView
  *   GET  /v1/services/:service/receipts              Receipt[], oldest first: the whole chain
+ *   GET  /v1/services/:service/diff                  DiffView (?deployment=, the last one that had a mirror)
  *   GET  /v1/services/:service/logs                  LogsView (?lines=&layer=&environment=&after=NEXT)
  *   GET  /v1/services/:service/preview               PreviewWays, as the router has them
  *   POST /v1/services/:service/pass                  PassOrder → Pass: a token for a tester
@@ -235,6 +237,12 @@ export interface SwitchedView {
   readonly tookMs: number;
   /** What going back cost, for a rollback or a switch to the side before: as it stood before. */
   readonly verdict: Verdict | null;
+}
+
+/** Null: there was no mirror, or its report is not kept any more. */
+export interface DiffView {
+  readonly deployment: number | null;
+  readonly report: DiffReport | null;
 }
 
 export interface CountersView {

@@ -5,6 +5,7 @@ import { approve, pause, promote, resume } from '../core/intervene.ts';
 import { previewWays } from '../core/preview-ways.ts';
 import { PassOrder } from '../core/testers.ts';
 import { releaseOf } from '../core/service.ts';
+import { mirrorId } from '../core/spec/mirror.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';
 import type { Engine, DeployOrder } from '../engine/engine.ts';
 import { deploymentOf } from '../engine/walk.ts';
@@ -22,6 +23,7 @@ import {
   StopRequest,
   type CountersView,
   type IntervenedView,
+  type DiffView,
   type LogsView,
   type ModeSetView,
   type StatusView,
@@ -264,6 +266,22 @@ export const routes: readonly Route[] = [
       throw new CutoverError('router-cannot', `service ${name}: its router lets no testers in by cookie`, {
         next: 'see the other ways: cutover preview',
       });
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/services/:service/diff',
+    async handle({ service: name, query }, { engine }) {
+      const { deployments } = engine.service(name);
+      const named = parsed(z.coerce.number().int().min(1).optional(), query.get('deployment') ?? undefined);
+      const mirrored = deployments.findLast(({ steps }) =>
+        steps.some(({ planned, startedAt }) => planned.kind === 'mirror' && startedAt !== null),
+      );
+      const deployment = named ?? mirrored?.id ?? null;
+      const report =
+        deployment === null ? null : await engine.routerOf(name).mirrored(name, mirrorId(deployment));
+      const view: DiffView = { deployment, report };
+      return json(view);
     },
   },
   {

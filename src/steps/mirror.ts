@@ -11,7 +11,7 @@ import {
 import { sameMirror, type RouteMirror } from '../core/mirror/route-mirror.ts';
 import type { PlannedStep } from '../core/plan.ts';
 import { formatShare } from '../core/share.ts';
-import { routeMirrorOf } from '../core/spec/mirror.ts';
+import { mirrorId, routeMirrorOf } from '../core/spec/mirror.ts';
 import { republish } from './publish.ts';
 import type { Step, StepContext } from './step.ts';
 
@@ -72,9 +72,6 @@ export const mirror: Step<'mirror'> = {
     return { says: 'nothing is copied any more' };
   },
 };
-
-/** Named by its deployment, so that a report is found by that. */
-export const mirrorId = (deployment: number): string => `deployment-${deployment}`;
 
 function orderOf({ release, colour }: Planned, context: StepContext): RouteMirror | null {
   const spec = context.release(release).spec.mirror;
@@ -141,7 +138,7 @@ function judge(
   if (differingShare(summary) > limit)
     return fail(
       `expected at most ${formatShare(limit)} of the answers to differ, found ${differs}: ${summary.causes.map(formatCause).join('; ') || 'of too many kinds to list'}`,
-      `see what differs: cutover diff ${deployment} --service ${name}; what is meant to differ goes into mirror.ignore`,
+      `see what differs: cutover diff ${name} ${deployment}; what is meant to differ goes into mirror.ignore`,
     );
   const dropped = dropReasons.reduce((sum, reason) => sum + (summary.skipped[reason] ?? 0), 0);
   return `${differs} differ${summary.noisy === 0 ? '' : `; ${summary.noisy} only where live differs from itself`}${dropped === 0 ? '' : `; ${dropped} dropped`}`;

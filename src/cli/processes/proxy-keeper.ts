@@ -35,6 +35,7 @@ export async function keep(
       alone,
       workerCommand: [...self, 'proxy-worker'],
       issuerCommand: [...self, 'proxy-issuer'],
+      mirrorCommand: [...self, 'proxy-mirror'],
       successor: {
         command: [
           ...self,

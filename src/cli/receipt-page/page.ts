@@ -1,6 +1,8 @@
 import { colours, type Colour } from '../../core/colour.ts';
 import type { Receipt, SideReceipt } from '../../core/receipt.ts';
+import { formatCause, type DiffSummary } from '../../core/mirror/diff-report.ts';
 import type { Timeline } from '../../core/timeline.ts';
+import { diffSummaryWords } from '../render/diff.ts';
 import { count, duration, moment } from '../render/words.ts';
 import { chart, type Mark } from './chart.ts';
 import { html, type Html } from './html.ts';
@@ -29,6 +31,7 @@ export function receiptPage(receipt: Receipt): string {
       <p class="dim">${moment(startedAt)}, took ${duration(endedAt - startedAt)}</p>
       ${tiles(receipt)}
       ${receipt.timeline ? timelineCharts(receipt, receipt.timeline) : html`<p class="dim">The traffic was not measured while the deployment went on, so there is no timeline.</p>`}
+      ${receipt.mirror ? mirrored(receipt.mirror) : ''}
       <h2>Traffic by environment</h2>
       ${environments(receipt)} ${(receipt.analysis ?? []).map(analysisTable)}
       ${receipt.hooks === undefined ? '' : hookTable(receipt.hooks)}
@@ -48,6 +51,14 @@ export function receiptPage(receipt: Receipt): string {
         </p>
       </footer>
     </html> `.text;
+}
+
+function mirrored(summary: DiffSummary): Html {
+  return html`<h2>Mirrored before the switch</h2>
+    <p>${diffSummaryWords(summary)}</p>
+    <ul>
+      ${summary.causes.map((cause) => html`<li>${formatCause(cause)}</li>`)}
+    </ul>`;
 }
 
 function tiles({ requests, failed, held, retried, latency, ...receipt }: Receipt): Html {

@@ -8,6 +8,8 @@ import { harmless, padded } from '../terminal/text.ts';
 import { warmthWords } from '../../core/warm-up.ts';
 import { measureLines } from './measures.ts';
 import { count, counted, duration, moment, share } from './words.ts';
+import { diffSummaryWords } from './diff.ts';
+import { count, counted, duration, moment } from './words.ts';
 
 /** How many requests failed and why, e.g. `2 (connect-failed 2)`; calm if none did. */
 function failed(receipt: Receipt, paint: Paint): string {
@@ -58,6 +60,7 @@ export function receiptLines(receipt: Receipt, paint: Paint): string[] {
     rows.push(['assets', `${count(fromBefore)} of them answered with what the side before had`]);
   if (receipt.mode !== undefined && receipt.mode !== 'open')
     rows.push(['mode', `the service is ${receipt.mode}`]);
+  if (receipt.mirror) rows.push(['mirror', diffSummaryWords(receipt.mirror)]);
   if (receipt.switch) {
     const { from, to, epoch, switchMs, holdMs } = receipt.switch;
     const way = from === null ? `to ${to}` : `${from} to ${to}`;
@@ -158,6 +161,7 @@ export function receiptSummary(receipt: Receipt, paint: Paint): string[] {
     const [before, during, after] = p99.map(duration);
     lines.push(`  p99 ${before} before the switch, ${during} during, ${after} after`);
   }
+  if (receipt.mirror) lines.push(`  mirror: ${diffSummaryWords(receipt.mirror)}`);
   const cut = cutOf(receipt);
   if (cutInAll(cut) > 0) lines.push(`  ended so that an environment got free: ${describeCut(cut)}`);
   if (receipt.switch) {

@@ -27,10 +27,11 @@ import {
   readyLine,
   type ProxyService,
 } from '../render/proxy.ts';
+import { proxyMirror, refuseMirrorWords, type MirrorWords } from './proxy-mirror.ts';
 import { upgradeProxy } from '../upgrade-proxy.ts';
 
 export interface ProxyOptions
-  extends PreviewWords, TlsWords, UpstreamWords, ModeWords, EntranceWords, LeftoverWords {
+  extends PreviewWords, TlsWords, UpstreamWords, ModeWords, EntranceWords, LeftoverWords, MirrorWords {
   readonly listen?: string;
   readonly blue?: string;
   readonly green?: string;
@@ -69,6 +70,7 @@ export async function proxy(
   const stray = starting.find((each) => options[each] !== undefined);
   if (action !== 'mode') refuseModeWords(`cutover proxy ${action}`, options);
   if (action !== 'switch') refuseLeftoverWords(`cutover proxy ${action}`, options);
+  if (action !== 'mirror') refuseMirrorWords(`cutover proxy ${action}`, options);
   if (stray !== undefined)
     throw usage(
       `cutover proxy ${action}: --${stray.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for starting a proxy`,
@@ -79,12 +81,14 @@ export async function proxy(
     options.admin === undefined ? undefined : resolve(invocation.cwd, options.admin),
   );
   if (action === 'weights') return divide(invocation, router, values, options.service);
-  const takes = action === 'switch' || action === 'mode' ? 1 : 0;
+  const takes = action === 'switch' || action === 'mode' || action === 'mirror' ? 1 : 0;
   const more = values[takes];
   if (more !== undefined)
     throw usage(`cutover proxy ${action}: expected no more words, found ${more}`, 'leave it out');
   const [value] = values;
   if (action === 'switch') return switchTo(invocation, router, value, options);
+  if (action === 'mirror')
+    return proxyMirror(invocation, router, await serviceOf(router, options.service), value, options);
   if (action === 'mode') return setMode(invocation, router, value, options);
   return action === 'upgrade' ? upgrade(invocation, router) : status(invocation, router);
 }
@@ -94,6 +98,7 @@ async function serve(invocation: Invocation, options: ProxyOptions): Promise<num
     throw usage('--service: a proxy by itself has one service', 'leave it out');
   refuseModeWords('cutover proxy', options);
   refuseLeftoverWords('cutover proxy', options);
+  refuseMirrorWords('cutover proxy', options);
   const order = proxyOrder(options, invocation.cwd);
   const { cwd, home, json, output, paint } = invocation;
   if (options.acme !== undefined && home === undefined)

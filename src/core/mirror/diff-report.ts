@@ -12,6 +12,7 @@ export const skipReasons = [
   'method',
   'upgrade',
   'grpc',
+  'stream',
   'request-too-long',
   'response-too-long',
   'live-failed',

@@ -17,6 +17,10 @@ const secretHeaders = new Set([
   'x-api-key',
   'x-forwarded-client-cert',
   'authentication-info',
+  // Whose request it was is nobody's business here.
+  'x-forwarded-for',
+  'x-real-ip',
+  'forwarded',
 ]);
 
 /** Words in the name of a field that make it a secret. */
@@ -80,6 +84,11 @@ export class Redaction {
     const at = place ?? [];
     if (at.some((step) => step !== null && this.#isSecret(step)) || this.#isAt(at)) return redacted;
     return cut(this.#text(JSON.stringify(this.#within(at, value, 0))));
+  }
+
+  /** A text that says where something is, such as the name of a route. */
+  plain(text: string): string {
+    return this.#text(text);
   }
 
   /** A line of a text; all of it is left out if it speaks of a secret. */

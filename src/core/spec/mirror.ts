@@ -130,6 +130,9 @@ export const MirrorSpec = z
   });
 export type MirrorSpec = z.infer<typeof MirrorSpec>;
 
+/** The mirror of a deployment is named by it, so that its report is found by that. */
+export const mirrorId = (deployment: number): string => `deployment-${deployment}`;
+
 /** The order to a router that follows from the spec. */
 export const routeMirrorOf = (spec: MirrorSpec, id: string, to: Colour): RouteMirror => ({
   id,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Address } from '../../core/address.ts';
 import { CertificateStatus } from '../../core/certificate-status.ts';
 import { Colour } from '../../core/colour-schema.ts';
+import { RouteMirror } from '../../core/mirror/route-mirror.ts';
 import { errorTable, type ErrorCode } from '../../core/errors.ts';
 
 /** Where the proxy's admin socket is within the home directory (`socketPath` in config/home.ts). */
@@ -38,6 +39,9 @@ export type ProxyStatus = z.infer<typeof ProxyStatus>;
 
 export const SwitchOrder = z.strictObject({ to: Colour });
 export type SwitchOrder = z.infer<typeof SwitchOrder>;
+
+/** A mirror of a proxy that runs alone: it goes to the side that is not live. Null: none any more. */
+export const AloneMirror = z.strictObject({ mirror: RouteMirror.omit({ to: true }).nullable() });
 
 /** The upgrade has been begun; when the status has another `bootId`, it is done. */
 export const Upgrading = z.object({
@@ -81,6 +85,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'address-refused': 422,
   'certificate-invalid': 422,
   'page-invalid': 422,
+  'router-cannot': 422,
   'proxy-absent': 503,
   'disk-full': 507,
 };

@@ -3,13 +3,14 @@ import type { BunRequest } from 'bun';
 import { z } from 'zod';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { expositionType } from '../../core/exposition.ts';
+import { other } from '../../core/colour.ts';
 import { Mode } from '../../core/mode.ts';
 import { PassOrder } from '../../core/testers.ts';
 import { Eviction, Route } from '../../core/traffic.ts';
 import { Weights } from '../../core/weights.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { Successor } from '../keeper/keeper-process.ts';
-import { httpStatus, StopOrder, SwitchOrder } from './protocol.ts';
+import { AloneMirror, httpStatus, StopOrder, SwitchOrder } from './protocol.ts';
 import { clearSocketPath, removeSocket } from './socket-place.ts';
 import { switched } from './switched.ts';
 import { askVersion } from './successor-version.ts';
@@ -55,6 +56,17 @@ const metrics = async (keeper: Keeper): Promise<Response> => {
   }
 };
 
+/** A report is text on disk already: it is not read once more to be written. */
+const reported = async (keeper: Keeper, service: string, id: string | null): Promise<Response> => {
+  try {
+    const text = await keeper.diffReport(service, id);
+    return new Response(`{"report":${text ?? 'null'}}`, { headers: { 'content-type': 'application/json' } });
+  } catch (error) {
+    const record = errorRecord(error);
+    return Response.json(record, { status: httpStatus(record.code) });
+  }
+};
+
 const unknown = (service: string): CutoverError =>
   new CutoverError('service-unknown', `the proxy has no service ${service}`, {
     next: 'see which it has: cutover status',
@@ -70,7 +82,7 @@ function withUmask<T>(mask: number, make: () => T): T {
 }
 
 /** Refuses what a controller would not know of. */
-function expectAlone(keeper: Keeper, order: 'switch' | 'mode' | 'weights'): void {
+function expectAlone(keeper: Keeper, order: 'switch' | 'mode' | 'weights' | 'mirror'): void {
   if (keeper.status().alone) return;
   throw invalid(
     `this proxy is led by a controller, which would not know of the ${order}`,
@@ -162,6 +174,24 @@ export async function serveAdmin(
               const order = await bodyOf(request, PassOrder);
               if (!keeper.route(request.params.name)) throw unknown(request.params.name);
               return keeper.pass(request.params.name, order);
+            }),
+        },
+        '/v1/services/:name/mirror': {
+          GET: (request: BunRequest<'/v1/services/:name/mirror'>) =>
+            reported(keeper, request.params.name, new URL(request.url).searchParams.get('id')),
+          POST: (request: BunRequest<'/v1/services/:name/mirror'>) =>
+            answer(async () => {
+              const { mirror } = await bodyOf(request, AloneMirror);
+              expectAlone(keeper, 'mirror');
+              const route = keeper.route(request.params.name);
+              if (!route) throw unknown(request.params.name);
+              const { mirror: _former, ...rest } = route;
+              const epoch = route.epoch + 1;
+              return keeper.apply({
+                ...rest,
+                epoch,
+                ...(mirror === null ? {} : { mirror: { ...mirror, to: other(route.live) } }),
+              });
             }),
         },
         '/v1/services/:name/mode': {

@@ -23,5 +23,8 @@ export function switched(route: Route, to: Colour): Route {
     );
   // What had the traffic until now may go on answering for it (`Route.kept`).
   const kept = route.live !== to || route.kept === true;
-  return { ...rest, ...(kept && { kept }), live: to, epoch: route.epoch + 1 };
+  // What gets the traffic gets no copies.
+  const { mirror, ...bare } = rest;
+  const copies = mirror !== undefined && mirror.to !== to ? { mirror } : {};
+  return { ...bare, ...copies, ...(kept && { kept }), live: to, epoch: route.epoch + 1 };
 }

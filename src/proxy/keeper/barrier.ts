@@ -31,6 +31,8 @@ export interface Turnover {
   readonly startOthers: (() => Promise<void>) | null;
   /** For how long an answer is waited for. */
   readonly answerMs: number;
+  /** False: the tables send users to the same places, so one may swap before the others. Default: true. */
+  readonly holds?: boolean;
 }
 
 const killedMs = 1000;
@@ -53,7 +55,7 @@ const prepareMsOf = ({ routes }: Table): number =>
 export async function switchTogether(
   workers: readonly Participant[],
   table: Table,
-  { takeOver, counted, startOthers, answerMs }: Turnover,
+  { takeOver, counted, startOthers, answerMs, holds = true }: Turnover,
 ): Promise<SwitchResult> {
   const killed = new Set<Participant>();
   const ask = async (
@@ -87,7 +89,7 @@ export async function switchTogether(
     const released = await askAll({ kind: 'swap', version });
     return released.reduce((sum, { held }) => sum + held, 0);
   };
-  if (workers.length === 1 && startOthers === null) {
+  if ((workers.length === 1 || !holds) && startOthers === null) {
     takeOver();
     const held = await swap();
     counted();

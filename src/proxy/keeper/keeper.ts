@@ -12,6 +12,7 @@ import {
   addressesOf,
   listenAddresses,
   routeOf,
+  sameButMirrors,
   tlsOf,
   withPortsOf,
   withFreeSide,
@@ -25,6 +26,7 @@ import { switchTogether } from './barrier.ts';
 import { Fleet } from './fleet.ts';
 import { deferAccept } from './listening-socket.ts';
 import { InstanceChecks } from './instance-checks.ts';
+import { MirrorSteward } from './mirror-steward.ts';
 import { lockKeeper } from './keeper-lock.ts';
 import { isAlive, type ProcessIdentity } from './process-identity.ts';
 import { examineAccessLog, LogRotation } from './log-rotation.ts';
@@ -48,6 +50,8 @@ export interface KeeperOptions {
   readonly workerCommand: readonly string[];
   /** Argument vector that starts the process that asks an authority: a program that calls `runIssuer`. */
   readonly issuerCommand: readonly string[];
+  /** Argument vector that starts the process that mirrors: a program that calls `runMirror`. Absent: nothing can be mirrored. */
+  readonly mirrorCommand?: readonly string[];
   /** How long after the first failure an authority is asked again (default 1 minute). */
   readonly issuerRetryMs?: number;
   readonly workers: number;
@@ -66,6 +70,8 @@ export interface KeeperOptions {
 /** Whether a route has cookies of our own. */
 const signsCookies = ({ sticky, testers }: Route): boolean =>
   sticky?.by === 'cookie' || (testers?.cookie ?? null) !== null;
+
+const mirrorSocketOf = (home: string): string => socketPath(home, 'proxy/mirror.sock');
 
 const readyMs = 10_000;
 const pulseMs = 1000;
@@ -94,6 +100,7 @@ export class Keeper {
   private readonly certificates: CertificateWatch;
   private readonly steward: Steward;
   private readonly rotation: LogRotation;
+  private readonly mirrors: MirrorSteward;
   /** Addresses of the table that could not be bound, with the reason. */
   private readonly unbound = new Map<string, { readonly address: Address; readonly reason: string }>();
 
@@ -121,6 +128,12 @@ export class Keeper {
       ...(options.issuerRetryMs === undefined ? {} : { firstRetryMs: options.issuerRetryMs }),
     });
     this.rotation = new LogRotation(options.log);
+    this.mirrors = new MirrorSteward({
+      command: options.mirrorCommand,
+      socket: mirrorSocketOf(options.home),
+      folder: join(options.home, 'proxy', 'mirror'),
+      log: options.log,
+    });
     this.stopped = promise;
     this.resolveStopped = resolve;
   }
@@ -188,6 +201,7 @@ export class Keeper {
           pages: shelf.pages,
           stickyKeys: stickyKeys.keys,
           previewSecrets: previewSecrets.secrets,
+          ...(options.mirrorCommand && { mirrorSocket: mirrorSocketOf(options.home) }),
         }),
         inTurn: (task) => keeper.turns.run(() => task(keeper.tableOf(keeper.inForce), listeners.all())),
       });
@@ -221,6 +235,7 @@ export class Keeper {
         await keeper.bindAgain();
         if (keeper.unbound.size) await Bun.sleep(bindAgainMs);
       }
+      void keeper.mirrors.follow(keeper.inForce.routes);
       keeper.certificates.look(keeper.inForce.routes);
       keeper.steward.follow(keeper.inForce.routes);
       rehearseChange();
@@ -249,6 +264,7 @@ export class Keeper {
         if (asked.tls?.acme) await this.steward.prepare(asked.service, asked.tls.acme);
         await examineAccessLog(asked);
         examineUpstream(asked);
+        this.examineMirror(asked);
         const newKey = signsCookies(asked) && this.stickyKeys.need();
         const newSecret = this.previewSecrets.read(asked, this.inForce.routes);
         if (this.shelf.read(asked, this.inForce.routes) || newKey || newSecret) await this.fleet.provide();
@@ -317,6 +333,22 @@ export class Keeper {
     });
   }
 
+  /** The report of a mirror, as text; without an id that of the one that was begun last. */
+  diffReport(service: string, id: string | null): Promise<string | null> {
+    return this.mirrors.report(service, id);
+  }
+
+  private examineMirror({ service, mirror }: Route): void {
+    if (mirror === undefined || this.mirrors.able) return;
+    throw new CutoverError(
+      'router-cannot',
+      `service ${service}: this proxy was started without what mirrors`,
+      {
+        next: 'run it by cutover up or cutover proxy',
+      },
+    );
+  }
+
   route(service: string): Route | null {
     return routeOf(this.inForce, service) ?? null;
   }
@@ -376,6 +408,7 @@ export class Keeper {
 
   private async end(drainMs: number, keepWorkers: boolean): Promise<void> {
     await this.steward.stop();
+    await this.mirrors.stop();
     if (keepWorkers) this.fleet.abandon();
     else {
       this.listeners.keepOnly(new Map());
@@ -428,12 +461,16 @@ export class Keeper {
       // this and the swap is followed by one that starts from the new table.
       this.commit(prepared, former);
       this.deferAccepts(next);
+      // Before the first copy comes; no user waits for it.
+      await this.mirrors.follow(next.routes);
       const others = fresh;
       const { holdMs, held } = await switchTogether(this.fleet.routing(), table, {
         takeOver: () => (this.inForce = next),
         counted: () => (counters = this.fleet.counters(service, this.bootId)),
         startOthers: others && (() => this.fleet.startSet(others, table)),
         answerMs: this.options.answerMs ?? 1000,
+        // Who gets the requests of users stays as it is: nobody has to wait for anybody.
+        holds: !sameButMirrors(former, next),
       });
       if (fresh) this.fleet.installSet(fresh);
       this.served = needed;

@@ -15,6 +15,7 @@ const Provisions = z.object({
   pages: z.record(z.string(), Page),
   stickyKeys: z.array(StickyKey),
   previewSecrets: z.record(z.string(), z.string()).optional(),
+  mirrorSocket: z.string().optional(),
 });
 const id = z.int().min(0);
 

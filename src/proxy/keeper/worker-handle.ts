@@ -25,9 +25,10 @@ interface Waiting {
 }
 
 /** As the order wants it. */
-export const copied = ({ pages, stickyKeys }: Provisions) => ({
+export const copied = ({ pages, stickyKeys, mirrorSocket }: Provisions) => ({
   pages: { ...pages },
   stickyKeys: [...stickyKeys],
+  ...(mirrorSocket === undefined ? {} : { mirrorSocket }),
 });
 
 const firstInherited = 3;

@@ -53,6 +53,17 @@ export const tlsOf = (table: ProxyTable): Record<string, Route['tls']> =>
 /** The same route by value; the order of keys does not matter. */
 const sameRoute = (a: Route, b: Route): boolean => Bun.deepEquals(a, b, true);
 
+/** Whether two tables differ in nothing but what is mirrored. */
+export function sameButMirrors(former: ProxyTable, next: ProxyTable): boolean {
+  const bare = ({ routes }: ProxyTable): unknown =>
+    routes.map(({ mirror: _mirror, epoch: _epoch, ...rest }) => rest);
+  return (
+    former.routes.length === next.routes.length &&
+    former.routes.some((route, index) => !Bun.deepEquals(route.mirror, next.routes[index]?.mirror, true)) &&
+    Bun.deepEquals(bare(former), bare(next), true)
+  );
+}
+
 /**
  * The route with port 0 ("any free port") replaced by the port in force at the same host, so that asking again for any port
  * is not a change.
@@ -162,6 +173,26 @@ function refuseEmptyWeight({ service, weights, ...sides }: Route): void {
   );
 }
 
+function refuseMirror({ service, mirror, live, protocol, ...sides }: Route): void {
+  if (mirror === undefined) return;
+  const refuse = (found: string, next: string): never => {
+    throw new CutoverError('request-invalid', `service ${service}: expected ${found}`, { next });
+  };
+  if (protocol === 'tcp')
+    refuse(
+      'nothing to mirror of a service that is switched as TCP, found a mirror',
+      'leave it out: no request is read',
+    );
+  if (mirror.to === live)
+    refuse(`a mirror to the side that is not live, found ${live}, which is`, 'mirror to the other side');
+  if (sides[mirror.to].instances.length === 0)
+    throw new CutoverError(
+      'not-ready',
+      `service ${service}: expected an instance on ${mirror.to} to mirror to, found none`,
+      { next: `give ${mirror.to} an instance first` },
+    );
+}
+
 function refuseUpstream({ service, protocol, ...sides }: Route): void {
   const upstreams = [sides.blue.upstream, sides.green.upstream];
   if (upstreams.some((upstream) => upstream?.protocol === 'h2' && upstream.sendProxy !== undefined))
@@ -209,6 +240,7 @@ export function withRoute(table: ProxyTable, route: Route): ProxyTable | null {
   refuseEmptyWeight(route);
   if (route.mode) expectModeFor(service, route.protocol, route.mode.mode);
   refuseUpstream(route);
+  refuseMirror(route);
   return {
     version: table.version + 1,
     routes: inForce

@@ -11,6 +11,8 @@ import { TraceFields } from '../http1/trace-fields.ts';
 import { renderProxyHeader } from '../proxy-protocol/header.ts';
 import type { Account, AccountCause } from '../record/account.ts';
 import { AssetLookup, isFound } from './asset-lookup.ts';
+import { CopiedExchange } from '../mirror/copied-exchange.ts';
+import type { MirrorTap } from '../mirror/tap.ts';
 import type { AnswerStatus } from './answer.ts';
 import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { Target } from './entry.ts';
@@ -63,6 +65,8 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
   private queue: InstanceQueue | null = null;
   /** Null unless its service logs or traces: all that is told of it passes through this one field. */
   private account: Account | null = null;
+  /** Null unless the request is copied. */
+  private copy: CopiedExchange | null = null;
   private startedAt = 0;
   private takenBefore = 0;
   /** The instance that should get the request; null: any of its side. */
@@ -339,6 +343,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     let length = writeRequestHead(request, head, lines, host, scratch, more);
     if (tracing !== null)
       length = this.trace!.write(scratch, length, tracing.requestId, tracing.traceContext);
+    if (side!.mirror !== null) this.copyTo(side!.mirror, length);
     const body = this.requestTo - head.end;
     let flowing: boolean;
     if (body === 0) flowing = upstream.write(scratch, 0, length, false);
@@ -368,6 +373,19 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     if (this.upstream === upstream && upstream.outlet.empty) client.resume();
   }
 
+  /** Has what is said to the instance and by it kept from here on, if it is the turn of this request. `headLength`: of the head in the plane's buffer. */
+  private copyTo(tap: MirrorTap, headLength: number): void {
+    const { plane } = this;
+    const head = plane.requestHead;
+    const request = this.request!;
+    if (this.copy === null) {
+      if (!tap.isNext || !tap.takes(request, head)) return;
+      this.copy = new CopiedExchange(tap, this);
+    }
+    const body = request.subarray(head.end, this.requestTo);
+    this.copy.begin(this.upstream!, plane.scratch.slice(0, headLength), body);
+  }
+
   private forwardBody(bytes: Uint8Array, from: number, to: number): void {
     const { plane, client } = this;
     const upstream = this.upstream!;
@@ -386,6 +404,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     }
     this.side!.tally.bytesIn += end - from;
     if (this.account !== null) this.account.bytesIn += end - from;
+    if (this.copy !== null) this.copy.more(bytes.subarray(from, end));
     if (this.request !== null) this.keepForRepeat(bytes, from, end);
     const flowing = upstream.write(bytes, from, end, true);
     // Once the response has begun the two talk to each other, as slowly as they like.
@@ -1031,6 +1050,10 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
       this.queue = null;
     }
     const side = this.side!;
+    if (this.copy !== null) {
+      this.copy.end(this.plane.coarse - this.startedAt);
+      this.copy = null;
+    }
     side.inFlight--;
     side.tally.inFlight--;
     this.side = null;

@@ -3,10 +3,13 @@ import { claimsOf } from '../../core/claims.ts';
 import { type Colour, other } from '../../core/colour.ts';
 import type { Mode } from '../../core/mode.ts';
 import { openMode } from '../../core/open-mode.ts';
+import type { RouteMirror } from '../../core/mirror/route-mirror.ts';
 import type { Route, RouteTls } from '../../core/traffic.ts';
 import type { InstancePolicy } from '../../core/instance-policy.ts';
 import type { Provisions, Table } from '../data-plane.ts';
 import { ascii } from '../http1/octets.ts';
+import { MirrorPipe } from '../mirror/pipe.ts';
+import { MirrorTap } from '../mirror/tap.ts';
 import type { Recorder } from '../record/recorder.ts';
 import type { Recorders } from '../record/recorders.ts';
 import { instanceKey } from '../table/instance-key.ts';
@@ -30,6 +33,7 @@ import { ServiceTally } from './tally.ts';
 import { markOf, TesterDoor, Testers } from './testers.ts';
 
 const noLine = new Uint8Array(0);
+const lastCopiesMs = 5000;
 
 /** What befalls a gate when a table comes into force. */
 interface GateChange {
@@ -55,6 +59,7 @@ export interface Prepared {
   readonly entries: Map<string, Entry>;
   readonly tls: ReadonlyMap<string, RouteTls>;
   readonly sides: readonly Side[];
+  readonly taps: ReadonlyMap<string, MirrorTap>;
 }
 
 /** The table in force, made ready for look-up, with what outlives a table: tallies, and the pools of instances that stay. */
@@ -71,6 +76,9 @@ export class Routing {
   private readonly queues = new Map<string, InstanceQueue>();
   /** Of the services that are not open, or have not been for a while. */
   private readonly gates = new Map<string, Gate>();
+  /** Of the mirrors that are in force. */
+  private taps: ReadonlyMap<string, MirrorTap> = new Map();
+  private pipe: MirrorPipe | null = null;
   /** Sides of this and of earlier epochs in which something is in flight still. */
   private sides: Side[] = [];
 
@@ -102,6 +110,7 @@ export class Routing {
     const manners = new Map<string, Manner>();
     const lists = new Map<string, Listed<Target>[]>();
     const sides: Side[] = [];
+    const taps = new Map<string, MirrorTap>();
     for (const route of table.routes) {
       const door = this.doorOf(route);
       const raw = route.protocol === 'tcp' && route.tls === undefined;
@@ -119,6 +128,8 @@ export class Routing {
       const former = other(route.live);
       if (route.assets !== undefined && route.kept === true && (route.weights?.[former] ?? 0) === 0)
         side[route.live].before = new SideBefore(side[former], route.assets.paths);
+      if (route.mirror !== undefined && !raw)
+        side[other(route.mirror.to)].mirror = this.tapOf(route.service, route.mirror, taps);
       const gate = this.gateOf(route, gates);
       const lines = route.tls === undefined ? null : strictTransport(route.tls.hstsSeconds);
       const listen = formatAddress(route.listen);
@@ -183,6 +194,7 @@ export class Routing {
       entries,
       tls,
       sides,
+      taps,
     };
   }
 
@@ -190,7 +202,7 @@ export class Routing {
   commit(prepared: Prepared): void {
     if (prepared.base !== this.table || prepared.provisions !== this.plane.provisions)
       return this.install(prepared.table);
-    const { table, tags, gates, policies, pools, entries, tls, sides } = prepared;
+    const { table, tags, gates, policies, pools, entries, tls, sides, taps } = prepared;
     this.table = table;
     this.tags = tags;
     for (const { gate, mode } of gates) gate.become(mode);
@@ -204,10 +216,34 @@ export class Routing {
     this.dialers.keepOnly(services);
     this.pools = pools;
     this.entries = entries;
+    for (const tap of this.taps.values()) tap.tell();
+    this.taps = taps;
+    if (taps.size === 0) this.letGoOfPipe();
     this.tags.sift();
     this.tls = tls;
     this.sides = [...this.sides.filter((side) => side.inFlight > 0), ...sides];
     this.recorders.settle(table.routes);
+  }
+
+  /** The tap of a mirror; the same one from table to table. Null where nobody takes copies. */
+  private tapOf(service: string, mirror: RouteMirror, taps: Map<string, MirrorTap>): MirrorTap | null {
+    const { mirrorSocket } = this.plane.provisions;
+    if (mirrorSocket === undefined) return null;
+    this.pipe ??= new MirrorPipe(mirrorSocket, this.plane.now, () => {
+      for (const tap of this.taps.values()) tap.tell();
+    });
+    const key = `${service}\n${JSON.stringify(mirror)}`;
+    const tap = this.taps.get(key) ?? new MirrorTap(service, mirror, this.pipe);
+    taps.set(key, tap);
+    return tap;
+  }
+
+  /** Copies of requests that began before are still handed on, for a moment. */
+  private letGoOfPipe(): void {
+    const { pipe } = this;
+    if (pipe === null) return;
+    this.pipe = null;
+    setTimeout(() => pipe.close(), lastCopiesMs).unref();
   }
 
   private sideOf(
@@ -343,6 +379,7 @@ export class Routing {
   }
 
   sweep(now: number): void {
+    for (const tap of this.taps.values()) tap.tell();
     for (const pool of this.pools.values()) pool.sweep(now);
     // An instance may be back, or its last request may have gone another way.
     for (const queue of this.queues.values()) queue.freed();

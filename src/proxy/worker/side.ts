@@ -1,6 +1,7 @@
 import type { Colour } from '../../core/colour.ts';
 import type { InstancePolicy } from '../../core/instance-policy.ts';
 import type { RouteTracing } from '../../core/tracing.ts';
+import type { MirrorTap } from '../mirror/tap.ts';
 import type { Recorder } from '../record/recorder.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { InstanceQueue } from './instance-queue.ts';
@@ -21,6 +22,8 @@ export class Side {
   queue: InstanceQueue | null = null;
   /** Who may answer for what it has no longer; null: nobody. */
   before: SideBefore | null = null;
+  /** What copies some of its requests; null: nothing. */
+  mirror: MirrorTap | null = null;
   private turn = 0;
   constructor(
     readonly service: string,

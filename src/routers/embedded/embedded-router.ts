@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { socketPath } from '../../config/home.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { Applied, Counters, Evicted, type Eviction, Route } from '../../core/traffic.ts';
+import { DiffReport } from '../../core/mirror/diff-report.ts';
+import type { RouteMirror } from '../../core/mirror/route-mirror.ts';
 import type { Mode } from '../../core/mode.ts';
 import { Pass, type PassOrder } from '../../core/testers.ts';
 import type { Weights } from '../../core/weights.ts';
@@ -33,7 +35,7 @@ export class EmbeddedRouter implements Router {
     weights: true,
     modes: true,
     evict: true,
-    mirror: false,
+    mirror: true,
   };
   readonly socket: string;
 
@@ -78,8 +80,25 @@ export class EmbeddedRouter implements Router {
     );
   }
 
-  mirrored(): Promise<null> {
-    return Promise.resolve(null);
+  async mirrored(service: string, id: string | null): Promise<DiffReport | null> {
+    const query = id === null ? '' : `?id=${encodeURIComponent(id)}`;
+    const Reported = z.object({ report: DiffReport.nullable() });
+    return (
+      await askProxy(
+        this.socket,
+        { method: 'GET', path: `${pathOf(service)}/mirror${query}`, timeoutMs: applyMs },
+        Reported,
+      )
+    ).report;
+  }
+
+  /** Has a proxy that runs alone copy requests to the side that is not live; null: none any more. */
+  mirror(service: string, mirror: Omit<RouteMirror, 'to'> | null): Promise<Applied> {
+    return askProxy(
+      this.socket,
+      { method: 'POST', path: `${pathOf(service)}/mirror`, body: { mirror }, timeoutMs: applyMs },
+      Applied,
+    );
   }
 
   pass(service: string, order: PassOrder): Promise<Pass> {
