@@ -9,7 +9,6 @@ import { warmthWords } from '../../core/warm-up.ts';
 import { measureLines } from './measures.ts';
 import { count, counted, duration, moment, share } from './words.ts';
 import { diffSummaryWords } from './diff.ts';
-import { count, counted, duration, moment } from './words.ts';
 
 /** How many requests failed and why, e.g. `2 (connect-failed 2)`; calm if none did. */
 function failed(receipt: Receipt, paint: Paint): string {
