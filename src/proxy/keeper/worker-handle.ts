@@ -25,9 +25,10 @@ interface Waiting {
 }
 
 /** As the order wants it. */
-export const copied = ({ pages, stickyKeys, mirrorSocket }: Provisions) => ({
+export const copied = ({ pages, stickyKeys, previewSecrets, mirrorSocket }: Provisions) => ({
   pages: { ...pages },
   stickyKeys: [...stickyKeys],
+  previewSecrets: { ...previewSecrets },
   ...(mirrorSocket === undefined ? {} : { mirrorSocket }),
 });
 
