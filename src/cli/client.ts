@@ -16,6 +16,8 @@ import type {
   ModeRequest,
   ModeSetView,
   ModeView,
+  NoticesView,
+  NoticeTestView,
   PlanView,
   ServiceView,
   StatusView,
@@ -71,6 +73,14 @@ export class Client {
 
   setMode(name: string, request: ModeRequest): Promise<ModeSetView> {
     return this.#call('POST', this.#path(name, 'mode'), request);
+  }
+
+  notices(name: string): Promise<NoticesView> {
+    return this.#call('GET', this.#path(name, 'notices'));
+  }
+
+  testNotices(name: string, by: string): Promise<readonly NoticeTestView[]> {
+    return this.#call('POST', this.#path(name, 'notices/test'), { by });
   }
 
   /** Newest first. */

@@ -214,6 +214,25 @@ export function makeProgram({ begin, end }: Running): Program {
       end(await (await import('./verbs/mode.ts')).mode(told(command), name, options));
     });
 
+  verb('notify', 'Show who is told what happens; test sends each of them something', [
+    ['cutover notify', 'what is still to be told, and what was'],
+    ['cutover notify test', 'send a test to each target, and say what came of it'],
+    ['cutover notify test shop', 'the same for the service shop'],
+  ])
+    .addArgument(new Argument('[action]', 'show or test (default: show)').choices(['show', 'test']))
+    .argument('[service]', serviceText)
+    .addOption(byOption())
+    .action(
+      async (
+        action: string | undefined,
+        service: string | undefined,
+        options: ByOption,
+        command: Command,
+      ) => {
+        end(await (await import('./verbs/notify.ts')).notify(told(command), action, service, options));
+      },
+    );
+
   withGoBackOptions(
     verb('abort', 'Take back the deployment that is under way', [
       ['cutover abort', 'take it back, and follow until that is done'],

@@ -114,7 +114,10 @@ function exits(): string {
   }
   const rows: [number, string][] = [
     [0, 'all went well'],
-    [1, '`cutover doctor` found something to mend, or `cutover agent check` a breach of the protocol'],
+    [
+      1,
+      '`cutover doctor` found something to mend, `cutover agent check` a breach of the protocol, or a target did not take the message of `cutover notify test`',
+    ],
     ...[...codes].map(([exit, list]): [number, string] => [
       exit,
       list.map((code) => `\`${code}\``).join(', '),

@@ -8,6 +8,7 @@ import type { ErrorRecord } from '../core/errors.ts';
 import type { EventRecord } from '../core/event.ts';
 import type { DiffReport } from '../core/mirror/diff-report.ts';
 import { ModeOrder, type Mode } from '../core/mode.ts';
+import type { EndedNotice, Notice, Notices } from '../core/notice.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
 import { Source } from '../core/release.ts';
 import type { Counters } from '../core/traffic.ts';
@@ -40,6 +41,8 @@ import type { InstanceStatus, Logs } from '../ports/platform.ts';
  *   GET  /v1/services/:service/logs                  LogsView (?lines=&layer=&environment=&after=NEXT)
  *   GET  /v1/services/:service/preview               PreviewWays, as the router has them
  *   POST /v1/services/:service/pass                  PassOrder → Pass: a token for a tester
+ *   GET  /v1/services/:service/notices               NoticesView
+ *   POST /v1/services/:service/notices/test          ByRequest → NoticeTestView[]   answers when each target was asked once
  *   GET  /v1/services/:service/counters              CountersView, as the router has them at this moment
  *   GET  /v1/services/:service/events                server-sent events (?after=VERSION): `record` (EventRecord) and `progress` (Progress)
  *   POST /v1/stop                                    StopRequest → 202; the controller ends, its proxy and instances too if asked
@@ -143,6 +146,8 @@ export interface ServiceView {
   /** Of going back; null if there is nothing to go back to. */
   readonly verdict: Verdict | null;
   readonly halted: ErrorRecord | null;
+  /** What the targets of notifications have not taken; absent: all was told. */
+  readonly untold?: { readonly due: number; readonly givenUp: EndedNotice | null };
 }
 
 /** A mode that was set. */
@@ -243,6 +248,23 @@ export interface SwitchedView {
 export interface DiffView {
   readonly deployment: number | null;
   readonly report: DiffReport | null;
+}
+
+/** Who is told what: what is still due, oldest first, and what was told or given up, newest first. */
+export interface NoticesView {
+  readonly service: string;
+  /** What the targets of the newest release are called. */
+  readonly targets: readonly string[];
+  readonly due: readonly (Notice & { readonly at: number })[];
+  readonly ended: readonly EndedNotice[];
+  readonly counts: Notices['counts'];
+}
+
+/** What came of a test message. */
+export interface NoticeTestView {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
 }
 
 export interface CountersView {

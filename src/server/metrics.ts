@@ -74,6 +74,22 @@ export function controllerMetrics({ engine, identity, lease }: ControllerReading
       'The release that has the traffic; 0 if none.',
       eachService(({ live, environments }) => (live === null ? 0 : (environments[live].release ?? 0))),
     ),
+    {
+      name: 'cutover_controller_notifications_total',
+      help: 'Notifications that were told or given up, by target.',
+      type: 'counter',
+      samples: services.flatMap(({ name, notices }) =>
+        Object.entries(notices.counts).flatMap(([target, { sent, givenUp }]) => [
+          { labels: { service: name, target, result: 'sent' }, value: sent },
+          { labels: { service: name, target, result: 'given-up' }, value: givenUp },
+        ]),
+      ),
+    },
+    gauge(
+      'notifications_due',
+      'Notifications that are still to be told.',
+      eachService(({ notices }) => notices.due.length),
+    ),
     gauge(
       'epoch',
       'The newest epoch that was given out.',

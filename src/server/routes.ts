@@ -7,6 +7,7 @@ import { PassOrder } from '../core/testers.ts';
 import { releaseOf } from '../core/service.ts';
 import { mirrorId } from '../core/spec/mirror.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';
+import { targetName } from '../core/spec/notify.ts';
 import type { Engine, DeployOrder } from '../engine/engine.ts';
 import { deploymentOf } from '../engine/walk.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -26,6 +27,8 @@ import {
   type DiffView,
   type LogsView,
   type ModeSetView,
+  type NoticesView,
+  type NoticeTestView,
   type StatusView,
   type SwitchedView,
 } from './api.ts';
@@ -229,6 +232,29 @@ export const routes: readonly Route[] = [
     handle({ service: name }, { engine }) {
       const { deployments } = engine.service(name);
       return Promise.resolve(json(deployments.flatMap(({ receipt }) => receipt ?? [])));
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/services/:service/notices',
+    handle({ service: name }, { engine }) {
+      const { notices, releases } = engine.service(name);
+      const targets = (releases.at(-1)?.spec.notify ?? []).map(targetName);
+      const view: NoticesView = { service: name, targets, ...notices, ended: notices.ended.toReversed() };
+      return Promise.resolve(json(view));
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/services/:service/notices/test',
+    async handle({ service, body }, { engine }) {
+      const tests = await engine.testNotifications(service, parsed(ByRequest, body).by);
+      const views: NoticeTestView[] = tests.map(({ name, delivery: { ok, detail } }) => ({
+        name,
+        ok,
+        detail,
+      }));
+      return json(views);
     },
   },
   {

@@ -133,7 +133,19 @@ export async function serviceView(engine: Engine, name: string): Promise<Service
     deployment: deployment ? deploymentView(service, deployment) : null,
     verdict,
     halted: engine.halted(name),
+    ...untoldOf(service),
   };
+}
+
+/** For so long a person is reminded of what was given up. */
+const remindedMs = 86_400_000;
+
+/** What targets of notifications have not taken at their first try, and what was given up lately. */
+function untoldOf({ notices }: Service): Pick<ServiceView, 'untold'> {
+  const last = notices.ended.findLast(({ sent }) => !sent) ?? null;
+  const now = Math.max(notices.ended.at(-1)?.at ?? 0, notices.due.at(-1)?.at ?? 0);
+  const givenUp = last && now - last.at < remindedMs ? last : null;
+  return notices.due.length === 0 && givenUp === null ? {} : { untold: { due: notices.due.length, givenUp } };
 }
 
 function traffic(counters: Counters | null, colour: Colour): EnvironmentView['traffic'] {

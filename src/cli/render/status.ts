@@ -93,6 +93,15 @@ export function serviceLines(service: ServiceView, drawing: StatusDrawing): stri
     const words = verdict === null ? 'nothing is kept to go back to' : describeVerdict(verdict);
     lines.push(`  way back: ${tone(harmless(words))}`);
   }
+  const { untold } = service;
+  if (untold && untold.due > 0)
+    lines.push(
+      `  ${paint.yellow('!')} notifications still to be told: ${count(untold.due)}; cutover notify shows them`,
+    );
+  if (untold?.givenUp)
+    lines.push(
+      `  ${paint.yellow('!')} a notification to ${harmless(untold.givenUp.name)} was given up: ${harmless(untold.givenUp.detail)}`,
+    );
   if (halted) {
     lines.push(`  ${paint.red('halted:')} nothing moves while this lasts`);
     lines.push(...errorLines(halted, paint).map((line) => `    ${line}`));

@@ -63,7 +63,15 @@ async function controllerFindings(
   ];
   for (const warning of proxy?.warnings ?? [])
     findings.push(warn('proxy', warning, 'see the docs of the proxy'));
-  for (const { name, halted } of services) {
+  for (const { name, halted, untold } of services) {
+    if (untold?.givenUp)
+      findings.push(
+        warn(
+          `service ${name}`,
+          `a notification to ${untold.givenUp.name} was given up: ${untold.givenUp.detail}`,
+          `mend the target, then cutover notify test ${name}`,
+        ),
+      );
     if (halted)
       findings.push(
         fail(`service ${name}`, `halted: ${halted.message}`, halted.next ?? 'cutover status shows more'),
