@@ -125,6 +125,12 @@ class World {
 
   private run(deployment: number, step: PlannedStep): ServiceEvent[] {
     switch (step.kind) {
+      case 'passivate':
+        this.act(() => undefined);
+        return [];
+      case 'activate':
+        this.act(() => undefined);
+        return [];
       case 'prepare': {
         const { colour, release } = step;
         this.vacate(colour);

@@ -41,6 +41,7 @@ export const errorTable = {
   'never-healthy': { exit: 6, title: 'An instance did not become healthy' },
   'wrong-address': { exit: 6, title: 'An instance listens elsewhere' },
   'warm-up-failed': { exit: 6, title: 'The new side did not get warm' },
+  'hand-over-failed': { exit: 6, title: 'Workers did not hand their work over' },
   'verify-failed': { exit: 6, title: 'A check failed' },
   'hook-failed': { exit: 6, title: 'A hook failed' },
   'diff-failed': { exit: 6, title: 'The new side answers otherwise than the live one' },

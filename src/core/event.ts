@@ -162,6 +162,20 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('mirror-set'), deployment, mirror: RouteMirror.nullable() }),
   /** What came of it. */
   z.object({ type: z.literal('mirror-compared'), deployment, summary: DiffSummary }),
+  /** The workers of this environment may work from here on; recorded before they are told. No deployment: what is live had none. */
+  z.object({
+    type: z.literal('lease-granted'),
+    deployment: deployment.nullable(),
+    colour: Colour,
+    epoch: z.int().min(1),
+  }),
+  /** None of the workers of this environment works any more. */
+  z.object({
+    type: z.literal('lease-released'),
+    deployment: deployment.nullable(),
+    colour: Colour,
+    epoch: z.int().min(1),
+  }),
   /** The router's own counter of the writes of the side that is live, so that they are known when the router is gone. */
   z.object({
     type: z.literal('writes-counted'),

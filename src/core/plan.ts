@@ -61,6 +61,10 @@ export const PlannedStep = z.discriminatedUnion('kind', [
     onTimeout: z.enum(['fail', 'go-on']),
     reason: z.string().nullable(),
   }),
+  /** The workers of `colour` stop, before others begin. */
+  z.object({ kind: z.literal('passivate'), colour: Colour, release }),
+  /** The workers of `colour` begin. `back`: the side whose workers take up again when this is taken back. */
+  z.object({ kind: z.literal('activate'), colour: Colour, release, back: Colour.nullable() }),
   z.object({ kind: z.literal('switch'), from: Colour.nullable(), to: Colour, release }),
   /** `closeOverMs`: the time over which what is left then is ended; null: it goes on, as it did in plans that say nothing. */
   z.object({

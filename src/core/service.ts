@@ -9,6 +9,7 @@ import { noNotices, withDue, withEnded, type Notices } from './notice.ts';
 import type { Release } from './release.ts';
 import { Spec } from './spec.ts';
 import type { Weights } from './weights.ts';
+import { noLease, type WorkerLease } from './worker-lease.ts';
 import { tallyFrom, withCount, type WriteTally } from './write-tally.ts';
 
 /** A mode that was set: what, who, when and why. */
@@ -41,6 +42,8 @@ export interface Service {
   /** What is copied to the side that is not live; null: nothing. */
   readonly mirror: RouteMirror | null;
   readonly deployments: readonly Deployment[];
+  /** Whose workers may work. */
+  readonly lease: WorkerLease;
   /** What the live side has answered since it got the traffic; null: nothing was live yet. */
   readonly writes: WriteTally | null;
   readonly notices: Notices;
@@ -68,6 +71,7 @@ export const newService = (name: string): Service => ({
   modes: [],
   mirror: null,
   deployments: [],
+  lease: noLease,
   writes: null,
   notices: noNotices,
   lastReceipt: null,
@@ -380,7 +384,10 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
     case 'environment-retired': {
       if (service.live === event.colour) refuse(`${event.colour} is live`);
       const { lastPlacement } = service.environments[event.colour];
-      return environment(event.colour, { ...emptyEnvironment(event.colour), lastPlacement });
+      const emptied = environment(event.colour, { ...emptyEnvironment(event.colour), lastPlacement });
+      return service.lease.holder === event.colour
+        ? { ...emptied, lease: { ...service.lease, holder: null } }
+        : emptied;
     }
 
     case 'route-ordered':
@@ -442,6 +449,16 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
     }
     case 'mirror-compared':
       return active(event.deployment, () => ({ mirrored: event.summary }));
+    case 'lease-granted':
+      if (service.lease.holder !== null) refuse(`the workers of ${service.lease.holder} may work`);
+      if (event.epoch !== service.lease.epoch + 1) refuse(`the next lease is ${service.lease.epoch + 1}`);
+      if (!ready(service.environments[event.colour]))
+        refuse(`${event.colour} is ${service.environments[event.colour].phase}, never healthy`);
+      return next({ lease: { holder: event.colour, epoch: event.epoch } });
+    case 'lease-released':
+      if (service.lease.holder !== event.colour) refuse(`the workers of ${event.colour} may not work`);
+      if (event.epoch !== service.lease.epoch + 1) refuse(`the next lease is ${service.lease.epoch + 1}`);
+      return next({ lease: { holder: null, epoch: event.epoch } });
     case 'writes-counted':
       if (service.writes?.side !== event.side) return refuse(`${event.side} is not live`);
       return next({ writes: withCount(service.writes, event) });

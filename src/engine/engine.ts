@@ -44,6 +44,7 @@ import { Readings } from './readings.ts';
 import { patientRouter } from './patient-router.ts';
 import { RouteOrders, type ModeChange, type ModeSetter } from './route-orders.ts';
 import { deploymentOf, measured, Stopping, walk } from './walk.ts';
+import { assertWorkers } from './worker-leases.ts';
 import { WayBack } from './way-back.ts';
 import { WriteWatch } from './write-watch.ts';
 
@@ -134,6 +135,7 @@ export class Engine {
       try {
         await this.#bringUp(entry.journal.service);
         await this.reassert(name);
+        await assertWorkers(entry.journal, this.#platform(entry.journal.service));
       } catch (thrown) {
         if (thrown instanceof LogUnwritable) throw thrown;
         warnings.push(errorRecord(thrown));
@@ -534,8 +536,20 @@ export class Engine {
     void onlooker.begin();
     try {
       await this.#walkOn(entry, id, signal, () => onlooker.looks);
+      await this.#assertWorkers(entry);
     } finally {
       onlooker.end();
+    }
+  }
+
+  /** After one that could be taken back only in part: what is live also works. */
+  async #assertWorkers({ journal }: Entry): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    try {
+      await assertWorkers(journal, this.#platform(journal.service));
+    } catch (thrown) {
+      const text = `the workers were not told: ${errorRecord(thrown).message}`;
+      this.#report({ service: journal.name, deployment: 0, text });
     }
   }
 

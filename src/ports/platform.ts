@@ -1,6 +1,7 @@
 import type { Address } from '../core/address.ts';
 import type { Colour } from '../core/colour.ts';
 import type { Placement } from '../core/placement.ts';
+import type { LeaseOrder, LeaseTold } from '../core/worker-lease.ts';
 import type { Release } from '../core/release.ts';
 
 export interface PlatformCapabilities {
@@ -98,6 +99,12 @@ export interface Platform {
    * Lines that are no longer kept are skipped. A text that is no cursor is `request-invalid`.
    */
   logs(environment: EnvironmentRef, query: LogQuery): Promise<Logs>;
+  /**
+   * Tells the instances of layers with `active` whether they may work, those too that are started later, also again after a crash: an instance that
+   * was told nothing may not. Resolves for `passive` when none of them works any more: each has answered, or has ended, or was ended because it did not
+   * answer within its time. Idempotent. Refused with `stale-epoch` under an epoch older than the last. Absent: the platform cannot.
+   */
+  lease?(environment: EnvironmentRef, order: LeaseOrder): Promise<LeaseTold>;
   /** Removes shipped releases other than these. Never one that an instance runs from. Returns the numbers that were removed. */
   prune(service: string, keep: readonly number[]): Promise<readonly number[]>;
   /** What a check or a hook gets in its environment for this release here, files of secrets read. */

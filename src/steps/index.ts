@@ -1,4 +1,5 @@
 import type { PlannedStep, StepKind } from '../core/plan.ts';
+import { activate } from './activate.ts';
 import { bake } from './bake.ts';
 import { drain } from './drain.ts';
 import { gate } from './gate.ts';
@@ -7,6 +8,7 @@ import { hook } from './hook.ts';
 import { hold } from './hold.ts';
 import { keep } from './keep.ts';
 import { mirror } from './mirror.ts';
+import { passivate } from './passivate.ts';
 import { prepare } from './prepare.ts';
 import { retire } from './retire.ts';
 import { ship } from './ship.ts';
@@ -28,7 +30,9 @@ const steps: { readonly [K in StepKind]: Step<K> } = {
   gate,
   weigh,
   hold,
+  passivate,
   switch: switchTraffic,
+  activate,
   drain,
   bake,
   keep,

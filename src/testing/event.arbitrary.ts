@@ -356,6 +356,18 @@ export const eventArbitraries: {
     holdMs: time,
     held: time,
   }),
+  'lease-granted': fc.record({
+    type: fc.constant('lease-granted'),
+    deployment: fc.option(number),
+    colour,
+    epoch: number,
+  }),
+  'lease-released': fc.record({
+    type: fc.constant('lease-released'),
+    deployment: fc.option(number),
+    colour,
+    epoch: number,
+  }),
   'writes-counted': fc.record({
     type: fc.constant('writes-counted'),
     side: colour,

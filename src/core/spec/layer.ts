@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Duration } from '../duration.ts';
 import { Health } from './check.ts';
+import { Active } from './active.ts';
 import { Command } from './command.ts';
 import { Variables } from './variables.ts';
 
@@ -20,6 +21,9 @@ export const Layer = z.strictObject({
   ),
   health: Health.optional().describe(
     'When an instance counts as healthy. Default: it accepts a TCP connection; in a layer that gets no traffic, it has run for 1s.',
+  ),
+  active: Active.optional().describe(
+    'For a layer without traffic, such as queue workers: it works only while its environment is live. See docs/workers.md.',
   ),
   stop: z
     .strictObject({

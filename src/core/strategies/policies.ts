@@ -6,6 +6,7 @@ import { withGates } from './gates.ts';
 import { withMirror } from './mirror.ts';
 import { warmUp } from './warm-up.ts';
 import { withHooks } from './hooks.ts';
+import { withWorkers } from './workers.ts';
 
 /**
  * A small transform of a plan: adds, at their places, the steps that a part of the spec asks for. It takes nothing away and changes no
@@ -14,7 +15,7 @@ import { withHooks } from './hooks.ts';
 export type Policy = (plan: Plan, service: Service, spec: Spec) => Plan;
 
 /** In the order in which they are applied: the steps of a later one stand around those of the ones before. */
-const policies: readonly Policy[] = [warmUp, withMirror, analysed, withGates, withHooks];
+const policies: readonly Policy[] = [warmUp, withMirror, analysed, withGates, withWorkers, withHooks];
 
 /** The plan with what the spec asks for beyond the strategy. */
 export const withPolicies = (plan: Plan, service: Service, spec: Spec): Plan =>

@@ -2,6 +2,7 @@ import { formatAddress, type Address } from '../../core/address.ts';
 import { other } from '../../core/colour.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { addressesOf, type Placement } from '../../core/placement.ts';
+import type { LeaseOrder, LeaseTold } from '../../core/worker-lease.ts';
 import type { Release } from '../../core/release.ts';
 import { routedLayer } from '../../core/spec.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -28,6 +29,9 @@ interface MemoryInstance {
   restarts: number;
   inRow: number;
   lastExit: string | null;
+  /** What it was told, and whether it is at work, which ends only some time after it was told to stop. */
+  lease: LeaseOrder;
+  works: boolean;
   readonly log: MemoryLog;
 }
 
@@ -38,6 +42,7 @@ interface MemoryLog {
 }
 
 interface MemoryEnvironment {
+  readonly service: string;
   readonly release: Release;
   readonly placement: Placement;
   readonly instances: readonly MemoryInstance[];
@@ -51,6 +56,19 @@ export class MemoryWorld {
   readonly placed = new Map<string, Placement>();
   readonly logs = new Map<string, MemoryLog>();
   nextPid = 1000;
+  /** How long a worker goes on after it was told to stop; null: it never does by itself. */
+  lingers: (service: string) => number | null = () => 0;
+  /** A planted fault: the platform does not wait until workers have stopped. */
+  isHasty = false;
+  /** Called when a worker has begun. */
+  onWork: (service: string) => void = () => undefined;
+
+  /** The environments of a service that have a worker at work. */
+  working(service: string): readonly string[] {
+    return [...this.environments]
+      .filter(([key, { instances }]) => key.startsWith(`${service}/`) && instances.some(({ works }) => works))
+      .map(([key]) => key);
+  }
 }
 
 export interface MemoryPlatformOptions {
@@ -112,9 +130,53 @@ export function createMemoryPlatform({
       `Instance ${layer}-${index} of ${keyOf(ref)}: expected it to be started; found none`,
     );
   };
+  const begin = ({ service }: MemoryEnvironment, instance: MemoryInstance): void => {
+    instance.works = true;
+    world.onWork(service);
+  };
+  /** A worker that was told to stop does so when it has finished, whoever told it and whether or not that one still waits. */
+  const finishLater = async (
+    { service }: MemoryEnvironment,
+    instance: MemoryInstance,
+    order: LeaseOrder,
+  ): Promise<void> => {
+    const lingersMs = world.lingers(service);
+    if (lingersMs === null) return;
+    await clock.sleep(lingersMs);
+    if (instance.lease === order) instance.works = false;
+  };
+  const pass = async (environment: MemoryEnvironment, order: LeaseOrder): Promise<LeaseTold> => {
+    const { release, instances, service } = environment;
+    const layers = release.spec.environments.layers;
+    const workers = instances.filter(({ layer }) => layers[layer]?.active);
+    const newest = Math.max(0, ...workers.map(({ lease }) => lease.epoch));
+    if (order.epoch < newest)
+      throw new CutoverError(
+        'stale-epoch',
+        `workers of ${service}: expected an order newer than ${newest}, found ${order.epoch}`,
+      );
+    let ended = 0;
+    for (const instance of workers) {
+      instance.lease = order;
+      if (order.state === 'passive') void finishLater(environment, instance, order);
+      else if (instance.process) begin(environment, instance);
+    }
+    if (order.state === 'active' || world.isHasty) return { told: workers.length, ended };
+    for (const instance of workers) {
+      const end = clock.monotonic() + (layers[instance.layer]?.active?.within ?? 0);
+      while (instance.works && clock.monotonic() < end)
+        await clock.sleep(Math.min(20, end - clock.monotonic()));
+      if (!instance.works) continue;
+      ended += 1;
+      instance.works = false;
+      bringUp(environment, instance, true);
+    }
+    return { told: workers.length, ended };
+  };
   const bringUp = (environment: MemoryEnvironment, instance: MemoryInstance, isRestart: boolean): void => {
     instance.process = { pid: world.nextPid++, startedAt: clock.now() };
     if (isRestart) instance.restarts++;
+    if (instance.lease.state === 'active') begin(environment, instance);
     instance.log.lines.push(
       `[cutover] release ${environment.release.number} ${isRestart ? 'starts again' : 'starts'}`,
     );
@@ -218,10 +280,21 @@ export function createMemoryPlatform({
           const instances = Object.keys(release.spec.environments.layers).flatMap((layer) =>
             addressesOf(placement, layer).map((address, index): MemoryInstance => {
               const log = newRun(ref, layer, index);
-              return { layer, index, address, process: null, restarts: 0, inRow: 0, lastExit: null, log };
+              return {
+                layer,
+                index,
+                address,
+                process: null,
+                restarts: 0,
+                inRow: 0,
+                lastExit: null,
+                lease: { state: 'passive', epoch: 0 },
+                works: false,
+                log,
+              };
             }),
           );
-          environment = { release, placement, instances, isStopped: false };
+          environment = { service: ref.service, release, placement, instances, isStopped: false };
           world.environments.set(keyOf(ref), environment);
         }
         for (const instance of environment.instances) {
@@ -234,8 +307,19 @@ export function createMemoryPlatform({
         const environment = world.environments.get(keyOf(ref));
         if (!isRunning(environment)) return;
         environment.isStopped = true;
-        for (const instance of environment.instances) instance.process = null;
+        for (const instance of environment.instances) {
+          instance.process = null;
+          instance.works = false;
+        }
       }),
+
+    async lease(ref, order) {
+      await fault({ call: 'lease', phase: 'before', subject: keyOf(ref) });
+      const environment = world.environments.get(keyOf(ref));
+      const told = isRunning(environment) ? await pass(environment, order) : { told: 0, ended: 0 };
+      await fault({ call: 'lease', phase: 'after', subject: keyOf(ref) });
+      return told;
+    },
 
     inspect: (ref) =>
       around('inspect', keyOf(ref), (): readonly InstanceStatus[] => {
@@ -348,6 +432,7 @@ export function createMemoryPlatform({
       if (!environment || !instance.process) return;
       const ranMs = clock.now() - instance.process.startedAt;
       instance.process = null;
+      instance.works = false;
       instance.lastExit = exit;
       instance.log.lines.push(`[cutover] ended: ${exit}`);
       if (isWatching && !closing.signal.aborted) void restartLater(environment, instance, ranMs);

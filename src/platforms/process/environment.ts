@@ -2,6 +2,7 @@ import type { Address } from '../../core/address.ts';
 import type { Placement } from '../../core/placement.ts';
 import type { Release } from '../../core/release.ts';
 import type { EnvironmentRef, InstanceStatus, Logs, LogQuery } from '../../ports/platform.ts';
+import type { LeaseOrder, LeaseTold } from '../../core/worker-lease.ts';
 import { formatLogCursor, parseLogCursor } from '../log-cursor.ts';
 import { Turn } from '../../core/turn.ts';
 import { Crew } from './crew.ts';
@@ -131,6 +132,21 @@ export class Environment {
       next: formatLogCursor(parts),
       more: parts.some(({ hasMore }) => hasMore),
     };
+  }
+
+  /** Tells the workers whether they may work; see `Platform.lease`. */
+  lease(order: LeaseOrder): Promise<LeaseTold> {
+    return this.#turn.take(async () => {
+      await this.#load();
+      const workers =
+        this.#record?.phase === 'running' ? this.#instances.filter(({ layer }) => layer.active) : [];
+      for (const worker of workers) worker.expectNewer(order);
+      const told = await Promise.allSettled(workers.map((worker) => worker.lease(order)));
+      const failed = told.find((each) => each.status === 'rejected');
+      if (failed) throw failed.reason;
+      const ended = told.filter((each) => each.status === 'fulfilled' && each.value === 'ended').length;
+      return { told: workers.length, ended };
+    });
   }
 
   /** Looks at instances that are not our children, whose end nobody tells us. */

@@ -19,6 +19,8 @@ import {
   type ProcessIdentity,
   type Run,
 } from './record.ts';
+import { atFirst, lineOf, tellWorker, untilPassive, workerVariables, type Worker } from './worker-lease.ts';
+import type { LeaseOrder } from '../../core/worker-lease.ts';
 import { cleanEnvironment, ownVariables, readVariables, type Variables } from './variables.ts';
 
 /** After a crash, how long what the crashed process has left may take to end before the restart. */
@@ -166,6 +168,7 @@ export class Instance {
       ...cleanEnvironment(process.env),
       ...(await readVariables(this.run, this.layer)),
       ...ownVariables(this.run, this.layer.layer, this.address),
+      ...(this.layer.active && workerVariables(this.#activeFile, this.#record.worker ?? atFirst)),
     };
     const [program = '', ...words] = this.layer.command;
     const subject = layerSubject(this.run.service, this.run.release, this.layer.layer);
@@ -286,6 +289,67 @@ export class Instance {
     await this.#mark('stopped');
   }
 
+  get #activeFile(): string {
+    return this.around.layout.active(this.environment, this.layer.layer, this.index);
+  }
+
+  /** Refuses an order to its worker that is older than the last. */
+  expectNewer({ epoch }: LeaseOrder): void {
+    const last = this.#record.worker?.epoch ?? 0;
+    if (epoch >= last) return;
+    throw new CutoverError(
+      'stale-epoch',
+      `${this.name} of ${this.run.service} on ${this.environment.colour}: expected an order newer than ${last}, found ${epoch}`,
+      { next: 'another controller leads this service; see which one is meant to' },
+    );
+  }
+
+  /** Tells it whether it may work. `passive` resolves when it surely does not: it answered, or has ended, or was ended for want of an answer. */
+  async lease(order: LeaseOrder): Promise<'told' | 'ended'> {
+    const { active } = this.layer;
+    const last = this.#record.worker ?? atFirst;
+    const knows =
+      last.settled && last.state === order.state && (order.state === 'passive' || last.epoch === order.epoch);
+    if (!active || knows) return 'told';
+    // On record before it is told: should we die in between, it is told again, and a restart knows.
+    await this.#noteWorker({ ...order, settled: false });
+    const launch = await this.prepare();
+    const { disk, clock } = this.around;
+    const worker: Worker = {
+      active,
+      file: this.#activeFile,
+      disk,
+      clock,
+      pid: () => this.seen()?.pid ?? null,
+      directory: launch.directory,
+      variables: launch.variables,
+    };
+    const answer = await tellWorker(worker, order);
+    if (order.state === 'active') {
+      if (answer !== 'refused') {
+        await this.#noteWorker({ ...order, settled: true });
+        return 'told';
+      }
+      throw new CutoverError(
+        'hand-over-failed',
+        `${this.name} of ${this.run.service} on ${this.environment.colour}: expected its active.command.active to end with exit code 0 within ${active.within} ms, found that it did not`,
+        { next: 'run the command by hand in the release to see what it lacks' },
+      );
+    }
+    const stopped = answer === 'agreed' || (answer === 'told' && (await untilPassive(worker, order.epoch)));
+    if (!stopped) {
+      await this.#mark(`did not stop working within ${active.within} ms, and is ended`);
+      await this.endLeftovers(this.layer.stop.grace);
+    }
+    await this.#noteWorker({ ...order, settled: true });
+    return stopped ? 'told' : 'ended';
+  }
+
+  async #noteWorker(worker: NonNullable<InstanceRecord['worker']>): Promise<void> {
+    this.#record = { ...this.#record, worker };
+    await this.save();
+  }
+
   async rotateLog(): Promise<void> {
     await this.log.rotate(this.layer.logs);
   }
@@ -298,6 +362,7 @@ export class Instance {
   /** Forgets earlier processes, and begins a new log: a new run. Only when nothing of the last one is left. */
   async begin(): Promise<void> {
     this.#record = fresh();
+    if (this.layer.active) await this.around.disk.replace(this.#activeFile, lineOf(atFirst));
     await this.log.startAnew(this.layer.logs);
     await this.save();
   }

@@ -37,6 +37,10 @@ export class Layout {
   instance(environment: EnvironmentRef, layer: string, index: number): string {
     return join(this.environment(environment), `${layer}-${index}.json`);
   }
+  /** What tells an instance whether it may work. */
+  active(environment: EnvironmentRef, layer: string, index: number): string {
+    return join(this.environment(environment), `${layer}-${index}.active`);
+  }
   log({ service, colour }: EnvironmentRef, layer: string, index: number): string {
     return join(this.home, 'logs', service, colour, `${layer}-${index}.log`);
   }

@@ -133,6 +133,7 @@ export function createProcessPlatform(options: ProcessPlatformOptions): ProcessP
     stop: (ref) => environment(ref).stop(),
     inspect: (ref) => environment(ref).inspect(),
     listening: (ref, layer, index) => environment(ref).listening(layer, index),
+    lease: (ref, order) => environment(ref).lease(order),
     logs: (ref, query) => environment(ref).logs(query),
 
     async prune(service, keep) {

@@ -2,8 +2,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { Address } from '../../core/address.ts';
 import { Colour } from '../../core/colour-schema.ts';
+import { WorkerSignal } from '../../core/spec/active.ts';
 import { CutoverError } from '../../core/errors.ts';
 import type { Disk } from './disk.ts';
+import { WorkerState } from './worker-lease.ts';
 import { diskError, isAbsent } from './disk.ts';
 
 const maxRecordBytes = 16 * 1024 * 1024;
@@ -11,6 +13,16 @@ const maxRecordBytes = 16 * 1024 * 1024;
 /** A value of a variable: text, or the file that it is read from when an instance starts. */
 export const VariableValue = z.union([z.string(), z.strictObject({ file: z.string() })]);
 export type VariableValue = z.infer<typeof VariableValue>;
+
+/** How workers are told, as `active` of the spec, read. */
+const ActiveRun = z.strictObject({
+  file: z.literal(true).optional(),
+  signal: z.strictObject({ active: WorkerSignal, passive: WorkerSignal }).optional(),
+  command: z
+    .strictObject({ active: z.array(z.string()).min(1), passive: z.array(z.string()).min(1) })
+    .optional(),
+  within: z.number(),
+});
 
 /** One layer as it is to run. Times in milliseconds. */
 export const LayerRun = z.strictObject({
@@ -20,6 +32,7 @@ export const LayerRun = z.strictObject({
   stop: z.strictObject({ signal: z.string(), grace: z.number() }),
   restart: z.strictObject({ backoff: z.number(), max: z.number() }),
   logs: z.strictObject({ maxBytes: z.number(), files: z.number() }),
+  active: ActiveRun.optional(),
   instances: z.array(z.strictObject({ index: z.int().min(0), address: Address })),
 });
 export type LayerRun = z.infer<typeof LayerRun>;
@@ -62,6 +75,8 @@ export const InstanceRecord = z.strictObject({
   /** Crashes without a good run between them. */
   inRow: z.int().min(0),
   lastExit: z.string().nullable(),
+  /** Of a layer with `active`. */
+  worker: WorkerState.optional(),
 });
 export type InstanceRecord = z.infer<typeof InstanceRecord>;
 

@@ -26,6 +26,7 @@ export function planRun({ service, colour }: EnvironmentRef, release: Release, p
       stop: spec.stop,
       restart: spec.restart,
       logs: spec.logs,
+      ...(spec.active && { active: spec.active }),
       instances: addresses.slice(0, spec.instances).map((address, index) => ({ index, address })),
     };
   });
