@@ -1,11 +1,7 @@
-// How soon the analysis finds out bad releases, and how often it takes back one that is unchanged: 100 simulated runs each, of `analysis:
-// true` with 100 requests a second. Needs no proxy and no load; prints the table of docs/analysis.md.
-//
-//   bun bench/analysis.ts
+import { parseArgs } from 'node:util';
 import { AnalysisRules } from '../src/core/spec/analysis.ts';
 import { good, usual, watch, type Release } from '../src/testing/simulated-releases.ts';
 
-const runs = 100;
 const releases: readonly (readonly [name: string, release: Release])[] = [
   ['unchanged', good],
   ['one request in fifty fails', { ...good, fails: () => 0.02 }],
@@ -20,7 +16,7 @@ const places = [
   ['bake', [0, 100], 6000],
 ] as const;
 
-const cell = (release: Release, [, perSecond, before]: (typeof places)[number]): string => {
+const cell = (runs: number, release: Release, [, perSecond, before]: (typeof places)[number]): string => {
   const rules = AnalysisRules.parse({});
   const watched = Array.from({ length: runs }, (_, seed) =>
     watch(seed + 1, rules, release, perSecond, 300, before),
@@ -32,7 +28,22 @@ const cell = (release: Release, [, perSecond, before]: (typeof places)[number]):
   return `${requests.length} of ${runs}, ${requests[Math.floor(requests.length / 2)]} (${requests.at(-1)})`;
 };
 
-console.log(`| release | ${places.map(([name]) => name).join(' | ')} |`);
-console.log(`| --- | ${places.map(() => '---').join(' | ')} |`);
-for (const [name, release] of releases)
-  console.log(`| ${name} | ${places.map((place) => cell(release, place)).join(' | ')} |`);
+/**
+ * How soon the analysis finds out bad releases, and how often it takes back one that is unchanged: simulated runs of `analysis: true` with 100
+ * requests a second. Needs no proxy and no load; prints the table of docs/analysis.md.
+ *
+ * @returns the exit code
+ */
+export function benchAnalysis(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { runs: { type: 'string', default: '100' } } });
+  const runs = Number(values.runs);
+  if (!Number.isInteger(runs) || runs < 1) {
+    console.error(`--runs ${values.runs}: expected a whole number from 1`);
+    return Promise.resolve(2);
+  }
+  console.log(`| release | ${places.map(([name]) => name).join(' | ')} |`);
+  console.log(`| --- | ${places.map(() => '---').join(' | ')} |`);
+  for (const [name, release] of releases)
+    console.log(`| ${name} | ${places.map((place) => cell(runs, release, place)).join(' | ')} |`);
+  return Promise.resolve(0);
+}

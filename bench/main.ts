@@ -34,6 +34,11 @@ const benches: Readonly<Record<string, Bench>> = {
       'bad releases: which stage catches each, and how often a good one is blamed (--runs N, --case NAME)',
     run: async (args) => (await import('./lifecycle/lifecycle.ts')).benchLifecycle(args),
   },
+  analysis: {
+    about:
+      'simulated releases: how soon the analysis finds out bad ones, and how often it is wrong (--runs N)',
+    run: async (args) => (await import('./analysis.ts')).benchAnalysis(args),
+  },
   kernel: {
     about:
       'throughput through the kernel as router, beside that straight to an instance (--rounds N, --seconds S)',

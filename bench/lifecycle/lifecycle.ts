@@ -61,6 +61,7 @@ function specOf({ service, listen, rate }: Lane, flaw: string): SpecInput {
         },
       },
     },
+    mirror: { share: '30%', for: '2s', leastRequests: 100, limit: { differences: '1%' } },
     warmUp: { paths: ['/items/1'], atMost: '2s' },
     strategy: {
       kind: 'canary',
