@@ -44,6 +44,10 @@ const benches: Readonly<Record<string, Bench>> = {
       'throughput through the kernel as router, beside that straight to an instance (--rounds N, --seconds S)',
     run: async (args) => (await import('./kernel.ts')).benchKernel(args),
   },
+  switch: {
+    about: 'each router: requests that fail, time of a switch, added latency (--switches N, --seconds S)',
+    run: async (args) => (await import('./switch/switch.ts')).benchSwitch(args),
+  },
   deploy: {
     about: 'switch, rollback, deploy and status times with load',
     run: async () => (await import('./deploy.ts')).benchDeploy(),

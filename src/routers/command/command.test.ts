@@ -1,17 +1,16 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CutoverError } from '../../core/errors.ts';
 import { CommandRouterSettings } from '../../core/spec/command-router.ts';
 import { routerSuite } from '../../testing/router.suite.ts';
+import { CommandBalancer } from '../../../test/fixtures/command-balancer.ts';
 import { HaproxyFixture } from '../../../test/fixtures/haproxy.ts';
-import { routeTo, startOrigin, until, type Origin } from '../../../test/fixtures/proxy.ts';
+import { routeTo, startOrigin, type Origin } from '../../../test/fixtures/proxy.ts';
 import { sideAt } from '../../../test/fixtures/side-of.ts';
 import { CommandRouter } from './command-router.ts';
 
-const example = join(import.meta.dir, '../../../examples/routers/command.js');
-const path = `${process.env['PATH'] ?? ''}:/usr/sbin`;
 // A process is started for each call, and HAProxy checks and reloads for each change.
 setDefaultTimeout(30_000);
 let blue: Origin;
@@ -34,37 +33,11 @@ describe.skipIf(absent !== null)(
   `the program of the example, with HAProxy (${absent ?? 'installed'})`,
   () => {
     routerSuite('command', async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'cutover command '));
-      const config = join(folder, 'haproxy.cfg');
-      writeFileSync(
-        config,
-        `global\n  stats socket "${folder}/s" mode 600 level admin\n  pidfile "${folder}/pid"\n`,
-      );
-      const begin = async (): Promise<Bun.Subprocess> => {
-        rmSync(join(folder, 'pid'), { force: true });
-        const master = Bun.spawn(['haproxy', '-W', '-q', '-f', config], {
-          env: { ...process.env, PATH: path },
-          stdio: ['ignore', 'ignore', 'ignore'],
-        });
-        await until('HAProxy runs', () => {
-          try {
-            return readFileSync(join(folder, 'pid'), 'utf8').trim() !== '';
-          } catch {
-            return false;
-          }
-        });
-        return master;
-      };
-      let master = await begin();
-      const end = async (): Promise<void> => {
-        master.kill('SIGTERM');
-        await master.exited;
-      };
+      const balancer = await CommandBalancer.start();
       const stranger = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } });
       const ports = new Map<string, number>();
-      const settings = CommandRouterSettings.parse({ run: [process.execPath, example, folder] });
       return {
-        router: new CommandRouter(settings, folder),
+        router: new CommandRouter(balancer.settings, balancer.folder),
         // The program takes the ports that it is told.
         route(service, epoch) {
           const port = ports.get(service) ?? freePort();
@@ -76,14 +49,13 @@ describe.skipIf(absent !== null)(
         },
         request: ({ listen }) => sideAt(listen),
         async restart() {
-          await end();
-          master = await begin();
+          await balancer.end();
+          await balancer.begin();
         },
         takenAddress: () => Promise.resolve({ host: '127.0.0.1', port: stranger.port }),
         async close() {
           stranger.stop(true);
-          await end();
-          rmSync(folder, { recursive: true });
+          await balancer.close();
         },
       };
     });
