@@ -39,6 +39,7 @@ test('what pages show of a spec is right', () => {
     'docs/sticky.md',
     'docs/checks.md',
     'docs/hooks.md',
+    'docs/hosts.md',
     'docs/notifications.md',
     'docs/warm-up.md',
     'docs/preview.md',

@@ -96,6 +96,10 @@ const loaderAlone = new RegExp(
     'a duration of a gate',
     'or unsafe: true',
     'only with driver: ',
+    'since driver is host',
+    'no hosts unless driver is host',
+    'each host once, in one environment',
+    'expected fewer than the hosts of',
     String.raw`under one of router\.paths`,
   ].join('|'),
 );

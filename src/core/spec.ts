@@ -10,6 +10,7 @@ import { MirrorSpec } from './spec/mirror.ts';
 import { Name } from './spec/name.ts';
 import { RollbackSpec } from './spec/rollback.ts';
 import { NotifyTarget } from './spec/notify.ts';
+import { PlatformSpec } from './spec/platform.ts';
 import { RouterSpec } from './spec/router.ts';
 import { StrategySpec } from './spec/strategy.ts';
 import { Variables } from './spec/variables.ts';
@@ -32,21 +33,7 @@ export const Spec = z
   .strictObject({
     service: Name.describe('The name of the service.'),
     router: RouterSpec.describe('How traffic reaches the service.'),
-    platform: z
-      .strictObject({
-        driver: z
-          .enum(['process'])
-          .default('process')
-          .describe('Where environments run: processes of this machine.'),
-        addresses: z
-          .enum(['ip', 'port'])
-          .default('ip')
-          .describe(
-            '`ip`: each colour has an IP address of its own (127.0.x.y, Linux only; elsewhere as `port`). `port`: 127.0.0.1 and a port.',
-          ),
-      })
-      .default({ driver: 'process', addresses: 'ip' })
-      .describe('Where environments run.'),
+    platform: PlatformSpec.default(PlatformSpec.parse({})).describe('Where environments run.'),
     release: z
       .strictObject({
         from: z

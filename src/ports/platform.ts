@@ -73,7 +73,8 @@ export interface Logs {
  * - `place` chooses addresses for a release's layers and reserves nothing; with `previous` it keeps what still fits. The colours never share
  *   an address.
  * - `ship` brings a release's artifact to where it will run, runs its build commands, seals it, and returns the same for the same release
- *   ever after: a release that is shipped is not shipped again and never changes. If it fails, nothing of it is left.
+ *   ever after: a release that is shipped is not shipped again and never changes. If it fails, nothing of it is left. `colour`: the environment that it is for,
+ *   where that has machines of its own; without it the release is only made.
  * - `start` brings up every instance that is not up, and leaves those that are. Instances of another release in that environment are
  *   stopped first. It resolves when all processes exist; whether they are healthy is asked elsewhere.
  * - `stop` ends all instances: signal, grace, kill; when it resolves no process of the environment is left, children included. Idempotent.
@@ -83,7 +84,7 @@ export interface Logs {
 export interface Platform {
   readonly capabilities: PlatformCapabilities;
   place(environment: EnvironmentRef, release: Release, previous: Placement | null): Promise<Placement>;
-  ship(service: string, release: Release, signal?: AbortSignal): Promise<Shipped>;
+  ship(service: string, release: Release, signal?: AbortSignal, colour?: Colour): Promise<Shipped>;
   start(environment: EnvironmentRef, release: Release, placement: Placement): Promise<void>;
   stop(environment: EnvironmentRef): Promise<void>;
   inspect(environment: EnvironmentRef): Promise<readonly InstanceStatus[]>;

@@ -5,11 +5,12 @@ export const ship: Step<'ship'> = {
   // A sealed release harms nobody; it is pruned by the same rule as the others.
   describeUndo: () => null,
 
-  async run({ release }, context) {
+  async run({ colour, release }, context) {
     const shipped = await context.platform.ship(
       context.service().name,
       context.release(release),
       context.signal,
+      colour,
     );
     return {
       says: `${shipped.files} files, ${formatBytes(shipped.bytes)}, sha256 ${shipped.digest.slice(0, 12)}`,

@@ -7,7 +7,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -15,67 +14,20 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../clocks/system.ts';
-import type { Address } from '../../core/address.ts';
 import { CutoverError } from '../../core/errors.ts';
 import type { EnvironmentRef, InstanceStatus } from '../../ports/platform.ts';
 import { AgentPlatform } from '../../platforms/host/agent-platform.ts';
 import { Enrollments } from '../../platforms/host/enrollment.ts';
-import { formatEnrollToken, parseEnrollToken } from '../../platforms/host/enroll-token.ts';
 import { Nothing } from '../../platforms/host/protocol.ts';
 import { createProcessPlatform, type ProcessPlatform } from '../../platforms/process/platform.ts';
 import { removeSealed } from '../../platforms/process/sealed-tree.ts';
 import { suiteEnvironments, suiteLayers, testRelease } from '../../testing/platform-release.ts';
 import { codeOf, platformSuite, until } from '../../testing/platform.suite.ts';
-import type { Listening } from '../listening.ts';
-import { Authority } from './authority.ts';
-import { listenForControllers } from './control-listener.ts';
-import { Invitations } from './invitations.ts';
-import { Orders } from './orders.ts';
+import { Host } from '../../testing/agent-host.ts';
 
 const fixtures = join(import.meta.dirname, '../../../test/fixtures/platform');
 const source = { kind: 'directory', path: fixtures } as const;
 const blue: EnvironmentRef = { service: 'shop', colour: 'blue' };
-
-/** An agent with its own home, and instances as processes of this machine. */
-class Host {
-  private constructor(
-    readonly home: string,
-    readonly platform: ProcessPlatform,
-    readonly authority: Authority,
-    readonly invitations: Invitations,
-    readonly listening: Listening,
-  ) {}
-
-  static async open(home: string, listen: Address = { host: '127.0.0.1', port: 0 }): Promise<Host> {
-    mkdirSync(join(home, 'agent'), { recursive: true });
-    const platform = createProcessPlatform({ home, clock: systemClock, host: '127.0.0.1' });
-    await platform.adopt();
-    const folder = join(home, 'agent');
-    const authority = await Authority.open(folder);
-    const invitations = new Invitations(folder);
-    const orders = new Orders({
-      home: realpathSync(home),
-      platform,
-      clock: systemClock,
-      hello: { version: 'test', host: 'here' },
-    });
-    const parts = { authority, invitations, orders, now: () => Date.now(), say: () => undefined };
-    return new Host(home, platform, authority, invitations, await listenForControllers({ listen, ...parts }));
-  }
-
-  token(
-    secret = this.invitations.invite(Date.now() + 60_000, Date.now()),
-  ): ReturnType<typeof parseEnrollToken> & {} {
-    const token = parseEnrollToken(formatEnrollToken({ authority: this.authority.fingerprint, secret }));
-    if (!token) throw new Error('the token cannot be read');
-    return token;
-  }
-
-  async close(): Promise<void> {
-    await this.listening.close();
-    await this.platform.close();
-  }
-}
 
 let root: string;
 const makeRoot = (): string => (root = mkdtempSync(join(tmpdir(), 'cutover host ')));

@@ -16,6 +16,8 @@ import type { Receipt } from '../../core/receipt.ts';
 import { Engine } from '../../engine/engine.ts';
 import { Tenure } from '../../engine/tenure.ts';
 import { createNotifier } from '../../notifiers/index.ts';
+import { Enrollments } from '../../platforms/host/enrollment.ts';
+import { HostPlatform } from '../../platforms/host/host-platform.ts';
 import { createProcessPlatform } from '../../platforms/process/platform.ts';
 import { identityOf, isAlive, ProcessIdentity } from '../../proxy/keeper/process-identity.ts';
 import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
@@ -35,6 +37,9 @@ import { ProxySupervisor } from './proxy-supervisor.ts';
 
 /** The controller's socket within the home directory. */
 export const controllerSocketName = 'controller.sock';
+
+/** A certificate is renewed when two thirds of its time are over: far longer before its end than this. */
+const renewEveryMs = 12 * 3_600_000;
 
 const say = (text: string): void => {
   // One line for each message, whatever is in it: what comes from outside cannot forge a line.
@@ -106,6 +111,22 @@ async function control(
   });
 
   const platform = createProcessPlatform({ home, clock });
+  const enrollments = new Enrollments(home);
+  const hosts = new HostPlatform({
+    home,
+    workshop: platform,
+    client: (host) => enrollments.client(host),
+    hosts: () => enrollments.names(),
+    say,
+  });
+  const renew = (): void => {
+    for (const name of enrollments.names())
+      enrollments
+        .renewIfDue(name, clock.now())
+        .catch((error: unknown) => say(`the certificate for host ${name}: ${errorRecord(error).message}`));
+  };
+  renew();
+  setInterval(renew, renewEveryMs).unref();
   const router = new EmbeddedRouter(home);
   const webhooks = createWebhookSender({ clock, allow: webhookAllow });
   const receipt = {
@@ -121,7 +142,7 @@ async function control(
     gauge: createGauge(),
     webhooks,
     notifier: (target, base) => createNotifier({ webhooks, receipt }, target, base),
-    platform: () => platform,
+    platform: (driver) => (driver === 'host' ? hosts : platform),
     router: createRouters(router, clock),
     lease: () => tenure.lease,
     readPage,
@@ -180,7 +201,9 @@ async function control(
       { service: name, colour: 'blue' as const },
       { service: name, colour: 'green' as const },
     ]);
-    await Promise.all(environments.map((environment) => platform.stop(environment)));
+    await Promise.all(
+      environments.flatMap((environment) => [platform.stop(environment), hosts.stop(environment)]),
+    );
   }
   await platform.close();
   if (request) await tenure.end();

@@ -24,7 +24,10 @@ import { secretFiles, secretId, wireRelease } from './wire-release.ts';
 const lookMs = 30_000;
 
 /** Where releases are made: fetched, built and sealed, once for all hosts. */
-export type Workshop = Pick<Platform, 'ship' | 'prune'>;
+export interface Workshop extends Pick<Platform, 'ship' | 'prune'> {
+  /** What was made under this number; null if nothing was. */
+  find(service: string, release: number): Promise<Shipped | null>;
+}
 
 /**
  * One host with an agent. A release is made in the workshop, on the controller's machine, and its content is sent as it is: what runs is the same,
@@ -112,12 +115,26 @@ export class AgentPlatform implements Platform {
   }
 
   async prune(service: string, keep: readonly number[]): Promise<readonly number[]> {
-    const removed = await this.agent.call('prune', { service, keep }, Numbers);
+    const removed = await this.pruneThere(service, keep);
     await this.workshop.prune(service, keep);
     return removed;
   }
 
-  async variables(
+  /** On the host alone. */
+  pruneThere(service: string, keep: readonly number[]): Promise<readonly number[]> {
+    return this.agent.call('prune', { service, keep }, Numbers);
+  }
+
+  variables(
+    environment: EnvironmentRef,
+    release: Release,
+    placement: Placement,
+  ): Promise<Readonly<Record<string, string>>> {
+    return AgentPlatform.variables(environment, release, placement);
+  }
+
+  /** Files of secrets are the controller's; so is the folder of a check. */
+  static async variables(
     environment: EnvironmentRef,
     release: Release,
     placement: Placement,

@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { Address } from '../../core/address.ts';
+import type { EnvironmentRef } from '../../ports/platform.ts';
+import type { Disk } from '../process/disk.ts';
+import { readRecord, writeRecord } from '../process/record.ts';
+
+const Seats = z.array(
+  z.strictObject({
+    layer: z.string(),
+    index: z.int().min(0),
+    host: z.string(),
+    local: z.int().min(0),
+    address: Address,
+  }),
+);
+export type Seats = z.infer<typeof Seats>;
+
+/** Which hosts an environment is on: enough to stop it without its spec. */
+export const StackRecord = z.strictObject({
+  format: z.literal(1),
+  /** Where the instances of the release that was placed last are to be. */
+  placed: Seats,
+  /** Where they are, or were last; `up`: until they are stopped. */
+  started: Seats,
+  up: z.boolean(),
+  /** Hosts that did not answer when they were to stop: they are told before they are used again. */
+  owed: z.array(z.string()),
+});
+export type StackRecord = z.infer<typeof StackRecord>;
+
+const remedy = 'Remove the file and stop what runs on the hosts of the environment; then deploy again.';
+
+/** The records of a home, one for each environment. */
+export class StackRecords {
+  constructor(
+    private readonly home: string,
+    private readonly disk: Disk,
+  ) {}
+
+  async read(environment: EnvironmentRef): Promise<StackRecord> {
+    const found = await readRecord(this.#path(environment), StackRecord, remedy);
+    return found ?? { format: 1, placed: [], started: [], up: false, owed: [] };
+  }
+
+  write(environment: EnvironmentRef, record: StackRecord): Promise<void> {
+    return writeRecord(this.disk, this.#path(environment), record);
+  }
+
+  #path({ service, colour }: EnvironmentRef): string {
+    return join(this.home, 'stacks', service, `${colour}.json`);
+  }
+}
