@@ -1,3 +1,4 @@
+import { approvalAsked } from './approval-words.ts';
 import { formatDuration } from './duration-text.ts';
 import type { Notice } from './notice.ts';
 import type { NoticeFacts, NoticeKind } from './notice-kinds.ts';
@@ -61,7 +62,8 @@ export function factsOf(
     code: deployment?.failure?.code ?? '',
     next: deployment?.failure?.next ?? '',
     mode: modeInForce(service)?.mode ?? 'open',
-    reason: notice.on === 'mode-changed' ? (set?.reason ?? '') : deployment ? waitsFor(deployment) : '',
+    reason:
+      notice.on === 'mode-changed' ? (set?.reason ?? '') : deployment ? waitsFor(service, deployment) : '',
     receipt: receipt?.hash ?? '',
     time: new Date(at).toISOString(),
     id: notice.id,
@@ -69,11 +71,18 @@ export function factsOf(
 }
 
 /** What a deployment waits for, and what ends that; empty if it waits for nobody. */
-function waitsFor(deployment: Deployment): string {
+function waitsFor(service: Service, deployment: Deployment): string {
   const paused = pausedBy(deployment);
   if (paused !== null)
     return `paused by ${paused.by}${paused.reason === null ? '' : ` (${paused.reason})`}; cutover resume lets it go on`;
-  const step = deployment.steps.find(({ status }) => status === 'running')?.planned;
+  const index = deployment.steps.findIndex(({ status }) => status === 'running');
+  const step = deployment.steps[index]?.planned;
+  if (step?.kind === 'gate') {
+    const asked = approvalAsked(service, deployment, index);
+    if (asked === null) return '';
+    const why = step.reason === null ? '' : ` (${step.reason})`;
+    return `${step.name}, before ${step.before}${why}, asks for ${asked}`;
+  }
   return step?.kind === 'hold' && step.forMs === null
     ? `a hold with ${step.weight} % of the traffic on ${step.colour}; cutover resume or cutover promote ends it`
     : '';

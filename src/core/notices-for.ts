@@ -1,3 +1,4 @@
+import { asksPeople } from './approval-words.ts';
 import type { ServiceEvent } from './event.ts';
 import { longestQueue } from './notice.ts';
 import type { NoticeKind } from './notice-kinds.ts';
@@ -20,8 +21,9 @@ function kindsOf(service: Service, event: ServiceEvent): readonly NoticeKind[] {
     case 'step-started': {
       const { planned, attempts } = deployment.steps[event.step] ?? {};
       // After a crash it is begun again; whoever was told knows.
-      const waits = planned?.kind === 'hold' && planned.forMs === null && attempts === 1;
-      return waits ? ['waiting'] : [];
+      if (attempts !== 1) return [];
+      const isHold = planned?.kind === 'hold' && planned.forMs === null;
+      return isHold || asksPeople(service, deployment, event.step) ? ['waiting'] : [];
     }
     case 'traffic-switched':
       return deployment.status === 'running' ? ['switched'] : [];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { pause } from '../core/intervene.ts';
+import { approve, pause } from '../core/intervene.ts';
 import { current, type Service } from '../core/service.ts';
 import type { SpecInput } from '../core/spec.ts';
 import type { Delivery } from '../ports/notifier.ts';
@@ -113,6 +113,51 @@ test('who is asked to do something is told what: of a pause with its reason, and
   ]);
   await engine.abort('shop', 'ann');
   await world.settled(engine, id);
+});
+
+describe('who may open a gate', () => {
+  const waits = { ...chat, on: ['waiting'] as TargetInput['on'] };
+  const gates: SpecInput['gates'] = [
+    { name: 'early', before: 'ship', approval: {} },
+    { name: 'sign-off', approval: { by: ['ann', 'bob'], count: 2 }, reason: 'look at the figures' },
+  ];
+  const yes = (by: string, gate: number | null) => (service: Service) =>
+    approve(service, { by, gate, approved: true, reason: null });
+
+  test('is told when it is waited at, once, also if the controller dies meanwhile', async () => {
+    const world = new World();
+    let engine = await world.boot();
+    await told(world, engine, 'good', telling(waits));
+    const { id } = await engine.deploy('shop', order('good', { ...telling(waits), gates }), 'test');
+    await world.clock.run(() => texts(world).length === 1);
+    await engine.intervene('shop', yes('ann', 2));
+    await engine.stop();
+    engine = await world.boot();
+    await engine.intervene('shop', yes('bob', 1));
+    await world.clock.run(() => texts(world).length === 2);
+    await engine.intervene('shop', yes('bob', 2));
+    await world.settled(engine, id);
+    await world.clock.run(() => nothingDue(engine));
+    const says = 'shop: deploy of release 2 (good) waits for a person: ';
+    expect(texts(world)).toEqual([
+      `${says}early, before ship, asks for approval: cutover approve shop --gate 1 --by NAME`,
+      `${says}sign-off, before switch (look at the figures), asks for approval (1 of 2: ann): cutover approve shop --gate 2 --by bob`,
+    ]);
+  });
+
+  test('is not asked for what was approved ahead', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    await told(world, engine, 'good', telling(waits));
+    const { id } = await engine.deploy('shop', order('good', { ...telling(waits), gates }), 'test');
+    await world.clock.run(() => texts(world).length === 1);
+    await engine.intervene('shop', yes('ann', 2));
+    await engine.intervene('shop', yes('bob', 2));
+    await engine.intervene('shop', yes('eve', 1));
+    expect((await world.settled(engine, id)).live).toBe('green');
+    await world.clock.run(() => nothingDue(engine));
+    expect(texts(world)).toHaveLength(1);
+  });
 });
 
 describe('a target that takes nothing', () => {
