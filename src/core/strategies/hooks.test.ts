@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import type { Plan, PlannedStep } from '../plan.ts';
 import type { Release } from '../release.ts';
@@ -11,7 +11,7 @@ import { rollback, switchTo } from './to-side.ts';
 
 type HookInput = NonNullable<SpecInput['hooks']>[number];
 
-const release = (number: number, hooks: HookInput[]): Release => ({
+const release = (number: number, hooks: HookInput[], more: Partial<SpecInput> = {}): Release => ({
   number,
   version: `v${number}`,
   source: { kind: 'directory', path: '/app' },
@@ -21,6 +21,7 @@ const release = (number: number, hooks: HookInput[]): Release => ({
     router: { listen: ':80' },
     environments: { layers: { web: { command: ['serve'] } } },
     hooks,
+    ...more,
   }),
   createdAt: 0,
   by: 'ada',
@@ -28,7 +29,7 @@ const release = (number: number, hooks: HookInput[]): Release => ({
 });
 
 /** Release 1 is live on blue, release 2 was live before on green, or there is nothing yet. */
-function service(hooks: HookInput[], isNew = false): Service {
+function service(hooks: HookInput[], isNew = false, more: Partial<SpecInput> = {}): Service {
   const empty = newService('shop');
   if (isNew) return { ...empty, releases: [] };
   const side = (colour: 'blue' | 'green', number: number) => ({
@@ -41,7 +42,7 @@ function service(hooks: HookInput[], isNew = false): Service {
     ...empty,
     live: 'blue',
     routed: 'blue',
-    releases: [release(1, hooks), release(2, hooks)],
+    releases: [release(1, hooks, more), release(2, hooks, more)],
     environments: { blue: side('blue', 1), green: side('green', 2) },
   };
 }
@@ -110,6 +111,78 @@ test('a switch that is taken back is one too: the hooks stand ready on either si
     'switch',
     ...[`${back} before-rollback 3 of 2`, `${back} before-rollback 1 of 2`, 'after-switch 6 of 2'],
     ...['drain', 'keep'],
+  ]);
+});
+
+describe('where workers are handed over with the switch', () => {
+  const working: Partial<SpecInput> = {
+    environments: {
+      layers: {
+        web: { command: ['serve'] },
+        jobs: { command: ['work'], active: { file: true } },
+      },
+    },
+  };
+  const moved = ['passivate', 'switch', 'activate'];
+
+  test('hooks stand outside of that, so nobody waits for them without work', () => {
+    const hooks = of('before-switch after-switch');
+    const { steps } = deployPlan(service(hooks, false, working), release(3, hooks, working));
+    const at = shown(steps).indexOf('before-switch of 3');
+    expect(shown(steps).slice(at, at + 5)).toEqual(['before-switch of 3', ...moved, 'after-switch of 3']);
+    expect(steps[at]).toMatchObject({ colour: 'green', release: 3, from: 'blue' });
+    expect(steps[at + 4]).toMatchObject({ colour: 'green', release: 3, from: 'blue' });
+  });
+
+  test('so do those around a rollback', () => {
+    const hooks = of('before-rollback after-rollback');
+    const { steps } = rollback(service(hooks, false, working));
+    expect(shown(steps).slice(0, 5)).toEqual(['before-rollback of 2', ...moved, 'after-rollback of 2']);
+  });
+
+  test('and on the way back of a deployment, also if the new workers do not begin', () => {
+    const hooks = of('before-rollback after-rollback');
+    const { steps } = deployPlan(service(hooks, false, working), release(3, hooks, working));
+    const back = 'on the way back';
+    const at = shown(steps).indexOf(`${back} after-rollback of 3`);
+    expect(shown(steps).slice(at, at + 6)).toEqual([
+      ...[`${back} after-rollback of 3`, 'passivate', 'switch', `${back} before-rollback of 3`],
+      ...['activate', `${back} before-rollback of 3`],
+    ]);
+  });
+
+  test('the first release hands nothing over, and its workers begin before the hook behind the switch', () => {
+    const hooks = of('before-switch after-switch');
+    const { steps } = deployPlan(service([], true), release(1, hooks, working));
+    const at = shown(steps).indexOf('before-switch of 1');
+    expect(shown(steps).slice(at, at + 4)).toEqual([
+      ...['before-switch of 1', 'switch', 'activate', 'after-switch of 1'],
+    ]);
+  });
+});
+
+test('hooks before the switch are run before the gates right before it, so that a window that is open then is not missed', () => {
+  const hooks = of('before-switch after-verify');
+  const more: Partial<SpecInput> = {
+    gates: [{ approval: {} }, { window: { from: '08:00', to: '18:00' } }],
+  };
+  const { steps } = deployPlan(service(hooks), release(3, hooks, more));
+  const at = shown(steps).indexOf('verify');
+  expect(shown(steps).slice(at, at + 6)).toEqual([
+    ...['verify', 'after-verify of 3', 'before-switch of 3', 'gate', 'gate', 'switch'],
+  ]);
+});
+
+test('in a canary hooks before the switch stand before its first part, and a gate before the switch stays where it is', () => {
+  const hooks = of('before-switch');
+  const more: Partial<SpecInput> = {
+    gates: [{ approval: {}, before: 'weigh' }, { approval: {} }],
+    strategy: { kind: 'canary', steps: [{ weight: 10 }, { hold: '1m' }] },
+  };
+  const { steps } = deployPlan(service(hooks), release(3, hooks, more));
+  const at = shown(steps).indexOf('before-switch of 3');
+  expect(shown(steps).slice(at, at + 6)).toEqual([
+    ...['before-switch of 3', 'gate', 'weigh', 'hold', 'gate', 'switch'],
   ]);
 });
 

@@ -16,6 +16,22 @@ const kindsOf: Readonly<Record<Exclude<HookStage, 'rollback'>, readonly StepKind
   retire: ['retire'],
 };
 
+/** What belongs to the step behind it, and to the one ahead of it: workers are handed over around a switch, and gates guard what comes next. */
+const leading: readonly StepKind[] = ['gate', 'passivate'];
+const trailing: readonly StepKind[] = ['activate'];
+
+/** The place of the first of these kinds of steps right before this one, or its own. */
+function firstOf(steps: readonly PlannedStep[], at: number, kinds: readonly StepKind[]): number {
+  const found = steps.slice(0, at).findLastIndex(({ kind }) => !kinds.includes(kind));
+  return found + 1;
+}
+
+/** The place of the last of these kinds of steps right behind this one, or its own. */
+function lastOf(steps: readonly PlannedStep[], at: number, kinds: readonly StepKind[]): number {
+  const found = steps.findIndex(({ kind }, index) => index > at && !kinds.includes(kind));
+  return found === -1 ? steps.length - 1 : found - 1;
+}
+
 const timeoutMs = 30_000;
 const beforeRollbackMs = 5000;
 
@@ -29,7 +45,8 @@ interface About {
 /**
  * Adds the hooks of the spec. Those before a stage stand right before its first step, those after it right after its last. Those around a
  * rollback stand around the switch of a rollback; in other plans on either side of the switch, to be run if it is taken back: what
- * stands behind it is undone before it, and what stands ahead of it after it.
+ * stands behind it is undone before it, and what stands ahead of it after it. Where workers are handed over with the switch, hooks stand
+ * outside of that: while nobody works nothing else is waited for.
  */
 export function withHooks(plan: Plan, service: Service, spec: Spec): Plan {
   if (spec.hooks.length === 0) return plan;
@@ -66,8 +83,15 @@ class HooksOf {
           return moves ? [{ at, about: { colour: step.to, release: step.release, from: step.from } }] : [];
         });
         // What is run ahead of the way back stands behind each part of the traffic that has moved; whatever is undone first meets it.
-        for (const { at, about } of isBefore ? moving : moving.slice(0, 1))
-          put(isBefore === undo ? after : before, at, this.#step(index, hook, about, undo));
+        for (const { at, about } of isBefore ? moving : moving.slice(0, 1)) {
+          const step = this.#step(index, hook, about, undo);
+          const ahead = firstOf(steps, at, ['passivate']);
+          const behind = lastOf(steps, at, trailing);
+          if (isBefore !== undo) put(before, ahead, step);
+          else put(after, behind, step);
+          // Workers that do not begin have the switch taken back from here.
+          if (isBefore && undo && behind !== at) put(after, at, step);
+        }
         continue;
       }
       // A rollback has hooks of its own: nothing else is in its way.
@@ -107,7 +131,10 @@ class HooksOf {
     const colour = 'to' in step ? step.to : 'colour' in step ? step.colour : this.service.live;
     if (release === null || colour === null) return null;
     const from = stage === 'retire' ? null : 'from' in step ? step.from : this.service.live;
-    return { first, last, colour, release, from };
+    const about = { colour, release, from };
+    return stage === 'switch'
+      ? { first: firstOf(steps, first, leading), last: lastOf(steps, last, trailing), ...about }
+      : { first, last, ...about };
   }
 
   #step(index: number, hook: Hook, about: About, undo: boolean): PlannedStep {
