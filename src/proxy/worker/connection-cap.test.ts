@@ -25,7 +25,8 @@ describe('a worker that has as many clients as it may have', () => {
     await using rig = await Rig.with(answering(ok('x')), { connections: 8, drainIdleMs: 50 });
     const wires = await Promise.all(Array.from({ length: 8 }, () => rig.connect()));
     for (const wire of wires) expect((await wire.send(get()).response()).status).toBe(200);
-    await Promise.all(wires.map((wire) => wire.gone()));
+    // Those that have been idle for the shortest time may stay: then it is not crowded any more.
+    await Promise.any(wires.map((wire) => wire.gone()));
     expect((await (await rig.connect()).send(get()).response()).status).toBe(200);
   });
   test('sends more whole connections away without a word', async () => {
