@@ -45,6 +45,28 @@ test('top prints a reading to a line, from the difference of two', async () => {
   expect(readings[0]).toMatchObject({ service: 'shop', live: 'blue' });
 });
 
+test('top shows who gets which part, and who has paused the deployment', async () => {
+  const said = { weights: { blue: 90, green: 10 }, paused: { by: 'ann', at: 0, reason: null } };
+  fake.answers = {
+    ...fake.answers,
+    'GET /v1/services/shop/counters': Array.from({ length: 20 }, (_, n) => ({
+      json: { ...view(n * 1000, n).json, ...said },
+    })),
+  };
+  const { exit, stdout } = await runCli(['top', 'shop', '--count', '1', '--home', fake.home], {
+    cwd: fake.home,
+  });
+  expect(exit).toBe(0);
+  const ends = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split('  ').slice(-2));
+  expect(ends).toEqual([
+    ['weight 90 %', 'paused by ann'],
+    ['weight 10 %', 'paused by ann'],
+  ]);
+});
+
 test('top on a terminal takes the screen, and gives it back at Ctrl-C', async () => {
   fake.answers = {
     ...fake.answers,
@@ -71,6 +93,14 @@ test('top asks a proxy itself, and takes its only service', async () => {
       'shop  green*  requests/s 0 ',
       '',
     ]);
+    await proxy.router.apply({
+      ...routeTo('shop', 2, 'green', blue.address, green.address),
+      weights: { blue: 1, green: 3 },
+    });
+    const shared = await runCli(['top', '--json', '--count', '1', '--admin', proxy.router.socket], {
+      cwd: proxy.home,
+    });
+    expect(JSON.parse(shared.stdout)).toMatchObject({ weights: { blue: 25, green: 75 }, paused: null });
     const other = await runCli(['top', 'blog', '--admin', proxy.router.socket], { cwd: proxy.home });
     expect(other.exit).toBe(4);
   } finally {

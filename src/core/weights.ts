@@ -12,3 +12,9 @@ export type Weights = z.infer<typeof Weights>;
 /** The same by value; absent: all to the side that is live. */
 export const sameWeights = (a: Weights | undefined, b: Weights | undefined): boolean =>
   a?.blue === b?.blue && a?.green === b?.green;
+
+/** Which part each side gets, in per cent. */
+export function percentOf({ blue, green }: Weights): Readonly<Record<'blue' | 'green', number>> {
+  const all = blue + green;
+  return { blue: (100 * blue) / all, green: (100 * green) / all };
+}

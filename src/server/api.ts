@@ -271,6 +271,10 @@ export interface CountersView {
   readonly service: string;
   /** By the router: which environment has the traffic. */
   readonly live: Colour | null;
+  /** By the router too, in per cent; null: one side has it all. Absent: the controller is of a version that does not tell it. */
+  readonly weights?: WeightsView | null;
+  /** Who has paused the deployment that is under way. Absent: as above. */
+  readonly paused?: DeploymentView['paused'];
   readonly counters: Counters;
 }
 

@@ -4,10 +4,11 @@ import { CutoverError } from '../core/errors.ts';
 import { approve, pause, promote, resume } from '../core/intervene.ts';
 import { previewWays } from '../core/preview-ways.ts';
 import { PassOrder } from '../core/testers.ts';
-import { releaseOf } from '../core/service.ts';
+import { current, releaseOf } from '../core/service.ts';
 import { mirrorId } from '../core/spec/mirror.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';
 import { targetName } from '../core/spec/notify.ts';
+import { percentOf } from '../core/weights.ts';
 import type { Engine, DeployOrder } from '../engine/engine.ts';
 import { deploymentOf } from '../engine/walk.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -35,7 +36,7 @@ import {
 import { expositionType } from '../core/exposition.ts';
 import { eventStream } from './event-stream.ts';
 import { controllerMetrics, type ControllerReading } from './metrics.ts';
-import { deploymentView, modeView, planView, serviceView } from './views.ts';
+import { deploymentView, modeView, pausedView, planView, serviceView } from './views.ts';
 
 /** What the routes work with. */
 export interface Controller extends ControllerReading {
@@ -267,7 +268,14 @@ export const routes: readonly Route[] = [
           next: 'ask what stands before it, or the instances',
         });
       const [route, counters] = await Promise.all([router.read(name), router.counters(name)]);
-      const view: CountersView = { service: name, live: route?.live ?? null, counters };
+      const deployment = current(engine.service(name));
+      const view: CountersView = {
+        service: name,
+        live: route?.live ?? null,
+        weights: route?.weights ? percentOf(route.weights) : null,
+        paused: deployment ? pausedView(deployment) : null,
+        counters,
+      };
       return json(view);
     },
   },

@@ -291,8 +291,8 @@ test('counters are the router’s, with the side that is live', async () => {
   await deployed();
   const { status, body } = await ask('GET', '/v1/services/shop/counters');
   expect(status).toBe(200);
-  const { live, counters } = body as CountersView;
-  expect(live).toBe('blue');
+  const { live, weights, paused, counters } = body as CountersView;
+  expect({ live, weights, paused }).toEqual({ live: 'blue', weights: null, paused: null });
   expect(counters).toMatchObject({ blue: { requests: 0 }, green: { requests: 0 }, refused: {} });
 });
 

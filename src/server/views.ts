@@ -7,6 +7,7 @@ import { quantileMs } from '../core/latency.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
 import { current, releaseOf, roleOf, weightsInForce, type ModeSet, type Service } from '../core/service.ts';
 import { failures, type Counters } from '../core/traffic.ts';
+import { percentOf } from '../core/weights.ts';
 import type { Engine } from '../engine/engine.ts';
 import { measured } from '../engine/walk.ts';
 import { judgedOf } from '../core/analysis/state.ts';
@@ -67,17 +68,15 @@ function waitingWords(service: Service, deployment: Deployment, step: number): {
   return describe === null ? null : { describe };
 }
 
-function pausedView(deployment: Deployment): NonNullable<DeploymentView['paused']> | null {
+/** Who has paused a deployment that is under way; null if nobody has. */
+export function pausedView(deployment: Deployment): NonNullable<DeploymentView['paused']> | null {
   const pause = underWay(deployment) ? pausedBy(deployment) : null;
   return pause && { by: pause.by, at: pause.at, reason: pause.reason };
 }
 
-/** In per cent. */
 function weightsView(service: Service): WeightsView | null {
   const weights = weightsInForce(service);
-  if (!weights) return null;
-  const all = weights.blue + weights.green;
-  return { blue: (100 * weights.blue) / all, green: (100 * weights.green) / all };
+  return weights ? percentOf(weights) : null;
 }
 
 /** Without its page, which may be long. */

@@ -53,7 +53,10 @@ export function deploymentLines(view: DeploymentView, drawing: Drawing): string[
 }
 
 /** Who has paused it, and how it goes on. */
-export function pausedLines({ service, paused }: DeploymentView, { paint, now }: Drawing): string[] {
+export function pausedLines(
+  { service, paused }: Pick<DeploymentView, 'service' | 'paused'>,
+  { paint, now }: Pick<Drawing, 'paint' | 'now'>,
+): string[] {
   if (!paused) return [];
   const why = paused.reason === null ? '' : ` (${harmless(paused.reason)})`;
   const since = duration(Math.max(0, now - paused.at));

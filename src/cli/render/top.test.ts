@@ -16,6 +16,8 @@ const quiet: SideRates = {
 const reading: TopReading = {
   service: 'shop',
   live: 'green',
+  weights: null,
+  paused: null,
   rates: {
     at: noon,
     seconds: 1,
@@ -54,6 +56,29 @@ test('plain rows are one line for each environment', () => {
   expect(topRows(reading)).toEqual([
     '12:00:00  shop  blue  requests/s 0  errors/s 0  p50 –  p99 –  in-flight 0  in/s 0 B  out/s 0 B',
     '12:00:00  shop  green*  requests/s 12,345  errors/s 0.5  p50 1.3ms  p99 30ms  in-flight 64  in/s 1.2 MB  out/s 99 MB',
+  ]);
+});
+
+const shared: TopReading = {
+  ...reading,
+  weights: { blue: 12.5, green: 87.5 },
+  paused: { by: 'ann', at: noon - 120_000, reason: 'lunch' },
+};
+
+test('while both get traffic each part is shown, and a pause with what ends it', () => {
+  const lines = topLines(shared, plain);
+  expect(lines.slice(2, 5)).toEqual([
+    '                blue  green live',
+    '  weight      12.5 %      87.5 %',
+    '  requests/s       0      12,345',
+  ]);
+  expect(lines).toContain('  paused by ann 2m ago (lunch): cutover resume shop goes on');
+});
+
+test('plain rows say both at their end', () => {
+  expect(topRows(shared).map((line) => line.slice(line.indexOf('out/s')))).toEqual([
+    'out/s 0 B  weight 12.5 %  paused by ann',
+    'out/s 99 MB  weight 87.5 %  paused by ann',
   ]);
 });
 

@@ -1,14 +1,21 @@
 import type { Rates, SideRates } from '../../core/rates.ts';
 import type { Colour } from '../../core/colour.ts';
+import type { CountersView } from '../../server/api.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { table } from '../terminal/table.ts';
+import { harmless } from '../terminal/text.ts';
 import { colours } from './colours.ts';
-import { count, duration } from './words.ts';
+import { pausedLines } from './deployment.ts';
+import { count, duration, share } from './words.ts';
 
 /** What is drawn: the rates of one service, and which environment has the traffic. */
 export interface TopReading {
   readonly service: string;
   readonly live: Colour | null;
+  /** Which part of the traffic each environment gets, in per cent; null: one has it all. */
+  readonly weights: NonNullable<CountersView['weights']> | null;
+  /** Who has paused the deployment that is under way; null if nobody has, or nobody knows. */
+  readonly paused: NonNullable<CountersView['paused']> | null;
   readonly rates: Rates;
 }
 
@@ -29,7 +36,7 @@ export function bytes(n: number): string {
 const time = (at: number): string => new Date(at).toTimeString().slice(0, 8);
 
 /** Both environments side by side. */
-export function topLines({ service, live, rates }: TopReading, paint: Paint): string[] {
+export function topLines({ service, live, weights, paused, rates }: TopReading, paint: Paint): string[] {
   const title = (colour: Colour): string => {
     const hue = colour === 'blue' ? paint.blue : paint.green;
     return live === colour ? `${hue(colour)} ${paint.bold('live')}` : hue(colour);
@@ -42,6 +49,7 @@ export function topLines({ service, live, rates }: TopReading, paint: Paint): st
   const lines = table(
     [{ title: '' }, { title: title('blue'), align: 'right' }, { title: title('green'), align: 'right' }],
     [
+      ...(weights ? [['weight', ...colours.map((colour) => share(weights[colour]))]] : []),
       row('requests/s', (side) => rate(side.requestsPerSecond)),
       row('errors/s', (side) => wrong(side.errorsPerSecond)),
       row('p50', (side) => duration(side.p50Ms)),
@@ -56,12 +64,13 @@ export function topLines({ service, live, rates }: TopReading, paint: Paint): st
     `${paint.bold(service)}  ${paint.dim(time(rates.at))}`,
     '',
     ...lines.map((line) => `  ${line}`.trimEnd()),
+    ...(paused ? ['', ...pausedLines({ service, paused }, { paint, now: rates.at })] : []),
     ...(refused > 0 ? ['', `  ${paint.yellow('refused/s')}  ${rate(refused)}`] : []),
   ];
 }
 
 /** The same as one line for each environment, for a file or a pipe. */
-export function topRows({ service, live, rates }: TopReading): string[] {
+export function topRows({ service, live, weights, paused, rates }: TopReading): string[] {
   return colours.map((colour) => {
     const side = rates[colour];
     return [
@@ -75,6 +84,8 @@ export function topRows({ service, live, rates }: TopReading): string[] {
       `in-flight ${count(side.inFlight)}`,
       `in/s ${bytes(side.bytesInPerSecond)}`,
       `out/s ${bytes(side.bytesOutPerSecond)}`,
+      ...(weights ? [`weight ${share(weights[colour])}`] : []),
+      ...(paused ? [`paused by ${harmless(paused.by)}`] : []),
     ].join('  ');
   });
 }

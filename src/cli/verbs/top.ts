@@ -1,6 +1,7 @@
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { ratesBetween } from '../../core/rates.ts';
 import { Counters, Route } from '../../core/traffic.ts';
+import { percentOf } from '../../core/weights.ts';
 import { ProxyTable } from '../../proxy/table/table.ts';
 import { askProxy } from '../../routers/embedded/admin-client.ts';
 import type { CountersView } from '../../server/api.ts';
@@ -24,7 +25,7 @@ const proxyTimeoutMs = 2000;
 /** What one service counts now. */
 type Look = () => Promise<CountersView>;
 
-/** Live rates of blue and green side by side, once a second, until Ctrl-C or `count` readings. */
+/** Live rates of blue and green side by side, and which part of the traffic each gets while both get some, once a second, until Ctrl-C or `count` readings. */
 export async function top(
   invocation: Invocation,
   service: string | undefined,
@@ -58,7 +59,8 @@ export async function top(
         before = now;
         // Nothing to compare with when the router has just been restarted.
         if (rates === null) continue;
-        show({ service: now.service, live: now.live, rates });
+        const { service, live, weights = null, paused = null } = now;
+        show({ service, live, weights, paused, rates });
         shown++;
       }
     } finally {
@@ -93,6 +95,7 @@ async function atProxy(socket: string, named: string | undefined): Promise<Look>
       askProxy(socket, ask(path), Route),
       askProxy(socket, ask(`${path}/counters`), Counters),
     ]);
-    return { service, live: route.live, counters };
+    const weights = route.weights ? percentOf(route.weights) : null;
+    return { service, live: route.live, weights, counters };
   };
 }
