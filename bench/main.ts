@@ -39,6 +39,11 @@ const benches: Readonly<Record<string, Bench>> = {
       'simulated releases: how soon the analysis finds out bad ones, and how often it is wrong (--runs N)',
     run: async (args) => (await import('./analysis.ts')).benchAnalysis(args),
   },
+  mirror: {
+    about:
+      'processor time and latency of requests with 0, 1 and 10 % of them copied (--rounds N, --seconds S)',
+    run: async (args) => (await import('./mirror.ts')).benchMirror(args),
+  },
   kernel: {
     about:
       'throughput through the kernel as router, beside that straight to an instance (--rounds N, --seconds S)',
