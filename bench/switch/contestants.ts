@@ -1,8 +1,10 @@
 import type { Router } from '../../src/ports/router.ts';
+import { CaddyPlace } from '../../src/routers/caddy/caddy-place.ts';
 import { CommandRouter } from '../../src/routers/command/command-router.ts';
 import { TableRouter } from '../../src/routers/configured/table-router.ts';
 import { HaproxyPlace } from '../../src/routers/haproxy/haproxy-place.ts';
 import { NginxPlace } from '../../src/routers/nginx/nginx-place.ts';
+import { CaddyFixture } from '../../test/fixtures/caddy.ts';
 import { CommandBalancer } from '../../test/fixtures/command-balancer.ts';
 import { HaproxyFixture } from '../../test/fixtures/haproxy.ts';
 import { NginxFixture } from '../../test/fixtures/nginx.ts';
@@ -44,6 +46,14 @@ export const contestants: readonly Contestant[] = [
     start: async () => {
       const nginx = await NginxFixture.start();
       return { router: new TableRouter(new NginxPlace(nginx.settings)), close: () => nginx.close() };
+    },
+  },
+  {
+    name: 'caddy',
+    absent: CaddyFixture.absent,
+    start: async () => {
+      const caddy = await CaddyFixture.start();
+      return { router: new TableRouter(new CaddyPlace(caddy.settings)), close: () => caddy.close() };
     },
   },
   {

@@ -5,7 +5,9 @@ import type { Spec } from '../../core/spec.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Router } from '../../ports/router.ts';
 import { TableRouter } from '../../routers/configured/table-router.ts';
+import { CaddySettings } from '../../core/spec/caddy.ts';
 import { NginxSettings } from '../../core/spec/nginx.ts';
+import { CaddyPlace } from '../../routers/caddy/caddy-place.ts';
 import { CommandRouter } from '../../routers/command/command-router.ts';
 import { NginxPlace } from '../../routers/nginx/nginx-place.ts';
 import { HaproxyPlace } from '../../routers/haproxy/haproxy-place.ts';
@@ -38,6 +40,8 @@ export function createRouters(
         new NginxPlace({ ...nginx, config: resolve(base, config), pid: resolve(base, pid) }),
       );
     },
+    caddy: ({ caddy = CaddySettings.parse({}) }, base) =>
+      new TableRouter(new CaddyPlace({ ...caddy, sides: resolve(base, caddy.sides) })),
     command({ command }, base) {
       if (!command) throw new Error('the spec has no router.command');
       return new CommandRouter(command, base);

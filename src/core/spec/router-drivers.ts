@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 /** What decides which environment gets a request. */
-export const routerDrivers = ['embedded', 'haproxy', 'kernel', 'nginx', 'command'] as const;
+export const routerDrivers = ['embedded', 'haproxy', 'kernel', 'nginx', 'caddy', 'command'] as const;
 export type RouterDriver = (typeof routerDrivers)[number];
 
 /** The kernel sees no requests; and settings of a driver that is not the one named would be of no effect. */

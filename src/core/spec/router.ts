@@ -16,6 +16,7 @@ import { HaproxySettings } from './haproxy.ts';
 import { KernelSettings } from './kernel.ts';
 import { CommandRouterSettings } from './command-router.ts';
 import { Name } from './name.ts';
+import { CaddySettings } from './caddy.ts';
 import { NginxSettings } from './nginx.ts';
 import { driverRules, routerDrivers } from './router-drivers.ts';
 import { Tls } from './tls.ts';
@@ -120,6 +121,9 @@ export const RouterSpec = z
     ),
     nginx: NginxSettings.optional().describe(
       'With `driver: nginx`: where it is. See [routers/nginx.md](routers/nginx.md).',
+    ),
+    caddy: CaddySettings.optional().describe(
+      'With `driver: caddy`: where it is. See [routers/caddy.md](routers/caddy.md).',
     ),
     command: CommandRouterSettings.optional().describe(
       'With `driver: command`: the program that tells the balancer. See [routers/command.md](routers/command.md).',

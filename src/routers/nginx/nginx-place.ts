@@ -11,10 +11,11 @@ import { ConfigFile } from '../configured/config-file.ts';
 import { exclusively } from '../configured/exclusive.ts';
 import { markedText, tableIn, tableLines, withBlock } from '../configured/marked-block.ts';
 import { runProgram } from '../configured/run-program.ts';
+import { divided, soleSide } from '../configured/side-share.ts';
 import { nothingCounted, type Counted, type InForce, type Place } from '../configured/table-router.ts';
 import { connectionsTo } from './connections.ts';
 import { NginxMaster } from './master.ts';
-import { divided, greenFlag, renderNginx, soleSide, structureOf, type NginxPlaces } from './render.ts';
+import { greenFlag, renderNginx, structureOf, type NginxPlaces } from './render.ts';
 
 const programMs = 20_000;
 const reloadMs = 30_000;

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { formatAddress, type Address } from '../../core/address.ts';
-import { colours, other, type Colour } from '../../core/colour.ts';
+import { colours, other } from '../../core/colour.ts';
 import type { Route } from '../../core/traffic.ts';
 import type { ProxyTable } from '../../proxy/table/table.ts';
+import { divided } from '../configured/side-share.ts';
 
 // Which side is live is a file: it is there, or it is not. nginx looks with each request, so that a switch has its effect in every worker and
 // on every connection at once, without a reload; and after a restart as well.
@@ -20,14 +21,6 @@ export const greenFlag = (sides: string, service: string): string => `${sides}/$
 const upstreamOf = (service: string, side: string): string => `cutover-${service}-${side}`;
 const variableOf = (service: string, what: string): string =>
   `$cutover_${service.replaceAll('-', '_')}_${what}`;
-
-/** Both sides get a part of the traffic. */
-export const divided = ({ weights }: Route): boolean =>
-  weights !== undefined && weights.blue > 0 && weights.green > 0;
-
-/** The side that all of the traffic goes to, if it is not divided. */
-export const soleSide = ({ live, weights }: Route): Colour =>
-  weights === undefined ? live : weights.green > 0 ? 'green' : 'blue';
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
