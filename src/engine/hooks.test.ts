@@ -464,3 +464,76 @@ describe('an engine that dies anywhere', () => {
     await refusal(engine.abort('shop', 'ann'), 'nothing-running');
   });
 });
+
+describe('where workers are handed over with the switch', () => {
+  const names = ['before switch', 'after switch', 'before rollback', 'after rollback'];
+  const working: SpecInput = {
+    ...withHooks(...names.map((at) => command(at))),
+    environments: {
+      layers: {
+        ...spec.environments.layers,
+        worker: { command: ['work'], active: { file: true, within: '500ms' } },
+      },
+    },
+  };
+  /** Who works while each hook is run. */
+  function watched(world: World): string[] {
+    const seen: string[] = [];
+    world.commands.answer = ({ argv }) => {
+      if (names.includes(argv[0] ?? '')) seen.push(`${argv[0]}: ${world.running.working('shop').join()}`);
+      return { ok: true };
+    };
+    return seen;
+  }
+
+  test('somebody works during each hook, there and on the way back', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    await world.deployed(engine, 'good', working);
+    const seen = watched(world);
+    await world.deployed(engine, 'fails-bake', working);
+    expect(seen).toEqual([
+      'before switch: shop/blue',
+      'after switch: shop/green',
+      'before rollback: shop/green',
+      'after rollback: shop/blue',
+    ]);
+  });
+
+  test('and in a rollback', async () => {
+    const world = new World();
+    const engine = await world.boot();
+    await world.deployed(engine, 'good', working);
+    await world.deployed(engine, 'good', working);
+    const seen = watched(world);
+    const going = engine.rollback('shop', 'ann');
+    await world.clock.run(() => engine.service('shop').deployments.length === 3);
+    await world.settled(engine, 3);
+    await going;
+    expect(seen).toEqual(['before rollback: shop/green', 'after rollback: shop/blue']);
+  });
+
+  test('workers that cannot be told to begin have the traffic taken back, with each of its hooks once', async () => {
+    const world = new World();
+    let orders = 0;
+    let failing = false;
+    const engine = await world.boot((call) => {
+      // The second order of the deployment: the first has the workers of blue stop.
+      if (failing && call.startsWith('platform.lease before') && ++orders === 2)
+        throw new Error('the platform is away');
+      return Promise.resolve();
+    });
+    await world.deployed(engine, 'good', working);
+    failing = true;
+    const seen = watched(world);
+    const service = await world.deployed(engine, 'good', working);
+    expect(last(service)?.status).toBe('undone');
+    expect(service.live).toBe('blue');
+    expect(seen.map((line) => line.split(':')[0])).toEqual([
+      'before switch',
+      'before rollback',
+      'after rollback',
+    ]);
+    expect(world.running.working('shop')).toEqual(['shop/blue']);
+  });
+});
