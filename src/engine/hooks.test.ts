@@ -197,7 +197,7 @@ describe('a hook that fails', () => {
     const service = await world.settled(next, id);
     expect(last(service)).toMatchObject({ status: 'succeeded' });
     expect(last(service)?.hooks.map(({ ok }) => ok)).toEqual([false, false, true]);
-  });
+  }, 30_000);
 
   test('with stop is taken back by an abort', async () => {
     const world = new World();
