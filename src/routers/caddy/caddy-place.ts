@@ -18,6 +18,8 @@ import { flagName, renderCaddy, structureOf, type CaddyPlaces, type Flag } from 
 import { inFlightIn } from './upstreams.ts';
 
 const answerMs = 2000;
+const settleMs = 5000;
+const lookMs = 10;
 /** Whoever else changes Caddy's configuration does so now and then, not all the time. */
 const tries = 5;
 const flags: readonly Flag[] = ['green', 'divided'];
@@ -211,13 +213,19 @@ export class CaddyPlace implements Place {
     }
   }
 
+  /** Sees at Caddy itself that the route is in force; the servers from before a load may still take a connection right after it. */
   private async verify(route: Route, structure: string): Promise<void> {
     const expected = `${structure} ${divided(route) ? 'divided' : soleSide(route)}`;
-    const found = await this.ask(`/${route.service}`);
+    const end = performance.now() + settleMs;
+    let found = await this.ask(`/${route.service}`);
+    while (found !== expected && performance.now() < end) {
+      await Bun.sleep(lookMs);
+      found = await this.ask(`/${route.service}`);
+    }
     if (found === expected) return;
     throw new CutoverError(
       'router-refused',
-      `service ${route.service}: expected Caddy to have ${expected}, found ${found ?? 'nothing'}`,
+      `service ${route.service}: expected Caddy to have ${expected} within ${settleMs / 1000} s, found ${found ?? 'nothing'}`,
       { next: `see that the user of Caddy can look into ${this.places.sides}, and each folder above it` },
     );
   }

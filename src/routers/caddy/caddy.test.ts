@@ -114,6 +114,38 @@ describe.skipIf(absent !== null)(`Caddy (${absent ?? 'installed'})`, () => {
       });
     });
 
+    test('a request that is in flight while a configuration is loaded gets its whole answer', async () => {
+      const begun = Promise.withResolvers<null>();
+      const gate = Promise.withResolvers<null>();
+      const slow = Bun.serve({
+        hostname: '127.0.0.1',
+        port: 0,
+        async fetch() {
+          begun.resolve(null);
+          await gate.promise;
+          return new Response('slow');
+        },
+      });
+      try {
+        const side = { release: 1, instances: [{ host: '127.0.0.1', port: slow.port ?? 0 }] };
+        await router.apply({ ...route('slow', 1), blue: side });
+        const read = await router.read('slow');
+        const answer = fetch(`http://127.0.0.1:${read?.listen.port}/`);
+        await begun.promise;
+        const before = caddy.loads();
+        await router.apply({ ...route('slow', 2), blue: side, green: { release: null, instances: [] } });
+        expect(caddy.loads()).toBe(before + 1);
+        expect((await router.counters('slow')).blue.inFlight).toBe(1);
+        gate.resolve(null);
+        const response = await answer;
+        expect([response.status, await response.text()]).toEqual([200, 'slow']);
+        await router.remove('slow', 3);
+      } finally {
+        gate.resolve(null);
+        await slow.stop(true);
+      }
+    });
+
     test('what Caddy does not take is refused in its own words, and all stays as it was', async () => {
       const table = readFileSync(join(caddy.settings.sides, 'table.json'), 'utf8');
       const read = await router.read('shop');

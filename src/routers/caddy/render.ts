@@ -72,8 +72,8 @@ function proxy({ limits = {} }: Route, instances: readonly Address[]): Json {
   if (instances.length === 0) return { handler: 'static_response', status_code: 502 };
   return {
     handler: 'reverse_proxy',
-    // What an instance sends is passed on as it comes.
-    flush_interval: -1,
+    // What an instance sends is passed on at once. Not -1 (as it comes): Caddy 2.6 then breaks off what is in flight when it loads a configuration.
+    flush_interval: time(1, 1),
     load_balancing: {
       selection_policy: { policy: 'round_robin' },
       // An instance that takes no connection is passed over; what may have arrived is sent again only if it is a GET.
