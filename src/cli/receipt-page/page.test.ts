@@ -39,6 +39,16 @@ async function elements(page: string): Promise<{ tag: string; attributes: Record
   return found;
 }
 
+/** What a person reads on a page: its texts, apart by one space. */
+async function words(page: string): Promise<string> {
+  const texts: string[] = [];
+  await new HTMLRewriter()
+    .on('body *, td, th, p, li, h2', { text: ({ text }) => void texts.push(text) })
+    .transform(new Response(page))
+    .text();
+  return texts.join(' ').replaceAll(/\s+/g, ' ');
+}
+
 test('the page shows the traffic of both sides, the switch, errors and steps, and needs nothing from elsewhere', async () => {
   const page = receiptPage(measured);
   const all = await elements(page);
@@ -64,6 +74,50 @@ test('without a timeline it says so, and what was not measured is on the page', 
   expect(page).toContain('there is no timeline');
   expect(page).toContain('the router did not answer at the end');
   expect(page).not.toContain('<svg');
+});
+
+test('the page has the canary, the gates with who opened them, what people ordered, and what going back would have cost', async () => {
+  const page = receiptPage({
+    ...measured,
+    canary: [
+      {
+        to: 'green',
+        weight: 10,
+        at: noon + 1000,
+        ms: 2000,
+        requests: { blue: 900, green: 100 },
+        failed: { blue: 0, green: 3 },
+      },
+      { to: 'green', weight: 50, at: noon + 3000, ms: 500, requests: null, failed: null },
+    ],
+    gates: [
+      {
+        gate: 1,
+        name: 'the go-ahead',
+        before: 'switch',
+        waitsFor: 'approval',
+        status: 'done',
+        says: 'approved by eve',
+        waitedMs: 60_000,
+        said: [{ kind: 'approve', by: 'eve', at: noon, reason: 'looks <good>' }],
+      },
+    ],
+    interventions: [{ kind: 'promote', by: 'ada', at: noon + 4000, force: true }],
+    wayBack: {
+      verdict: { verdict: 'lossy', writes: 7 },
+      frozenAt: null,
+      decision: null,
+      reason: 'the shop was slow',
+    },
+  });
+  const text = await words(page);
+  expect(text).toContain('green 10 % 2s 100 of 1,000 10 % 3 of 3');
+  expect(text).toContain('green 50 % 500ms not counted – –');
+  expect(text).toContain('the go-ahead switch approved by eve 1m approve by eve');
+  expect(text).toContain('looks &lt;good&gt;');
+  expect(text).toContain('promote, gates too ada');
+  expect(text).toContain('reason the shop was slow');
+  expect(text).toContain('10 % to green, 1s after the beginning');
 });
 
 test('no text of a user becomes markup', async () => {

@@ -1,9 +1,8 @@
 import { colours, type Colour } from '../../core/colour.ts';
-import type { Receipt, SideReceipt } from '../../core/receipt.ts';
-import { formatCause, type DiffSummary } from '../../core/mirror/diff-report.ts';
+import type { Receipt } from '../../core/receipt.ts';
 import type { Timeline } from '../../core/timeline.ts';
-import { diffSummaryWords } from '../render/diff.ts';
-import { count, duration, moment } from '../render/words.ts';
+import { count, duration, moment, share } from '../render/words.ts';
+import { chapters } from './chapters.ts';
 import { chart, type Mark } from './chart.ts';
 import { html, type Html } from './html.ts';
 import { round } from './scale.ts';
@@ -31,18 +30,7 @@ export function receiptPage(receipt: Receipt): string {
       <p class="dim">${moment(startedAt)}, took ${duration(endedAt - startedAt)}</p>
       ${tiles(receipt)}
       ${receipt.timeline ? timelineCharts(receipt, receipt.timeline) : html`<p class="dim">The traffic was not measured while the deployment went on, so there is no timeline.</p>`}
-      ${receipt.mirror ? mirrored(receipt.mirror) : ''}
-      <h2>Traffic by environment</h2>
-      ${environments(receipt)} ${(receipt.analysis ?? []).map(analysisTable)}
-      ${receipt.hooks === undefined ? '' : hookTable(receipt.hooks)}
-      ${
-        receipt.gaps.length === 0
-          ? ''
-          : html`<h2>Not measured</h2>
-              <ul>
-                ${receipt.gaps.map((gap) => html`<li>${gap}</li>`)}
-              </ul>`
-      }
+      ${chapters(receipt)}
       <footer>
         <p>Receipt <code>${hash}</code></p>
         <p>
@@ -51,14 +39,6 @@ export function receiptPage(receipt: Receipt): string {
         </p>
       </footer>
     </html> `.text;
-}
-
-function mirrored(summary: DiffSummary): Html {
-  return html`<h2>Mirrored before the switch</h2>
-    <p>${diffSummaryWords(summary)}</p>
-    <ul>
-      ${summary.causes.map((cause) => html`<li>${formatCause(cause)}</li>`)}
-    </ul>`;
 }
 
 function tiles({ requests, failed, held, retried, latency, ...receipt }: Receipt): Html {
@@ -82,7 +62,11 @@ function tiles({ requests, failed, held, retried, latency, ...receipt }: Receipt
 
 function timelineCharts(receipt: Receipt, timeline: Timeline): Html {
   const { from, until } = timeline;
-  const marks: Mark[] = [];
+  const marks: Mark[] = (receipt.canary ?? []).map(({ at, to, weight }) => ({
+    at,
+    text: `${share(weight)} to ${to}`,
+    style: 'weigh',
+  }));
   if (receipt.switch)
     marks.push({ at: receipt.switch.at, text: `switch to ${receipt.switch.to}`, style: 'switch' });
   if (receipt.switchBack)
@@ -131,76 +115,4 @@ function timelineCharts(receipt: Receipt, timeline: Timeline): Html {
       label: (value) => (Number.isInteger(value) ? count(value) : ''),
     })}
     ${stepsChart(receipt, from, until.at(-1) ?? from)}`;
-}
-
-function analysisTable({ step, colour, measures }: NonNullable<Receipt['analysis']>[number]): Html {
-  return html`<h2>Analysis: ${step} of ${colour}</h2>
-    <table>
-      <tr>
-        <th>measure</th>
-        <th>judgement</th>
-        <th>what was found</th>
-      </tr>
-      ${measures.map(
-        ({ name, judgement, says }) =>
-          html`<tr>
-            <td>${name}</td>
-            <td class="${judgement === 'bad' ? 'bad' : ''}">${judgement}</td>
-            <td>${says}</td>
-          </tr>`,
-      )}
-    </table>`;
-}
-
-function hookTable(hooks: NonNullable<Receipt['hooks']>): Html {
-  return html`<h2>Hooks</h2>
-    <table>
-      <tr>
-        <th>stage</th>
-        <th>hook</th>
-        <th>what came of it</th>
-        <th class="n">took</th>
-      </tr>
-      ${hooks.map(
-        ({ when, stage, name, ok, detail, ms }) =>
-          html`<tr>
-            <td>${when} ${stage}</td>
-            <td>${name}</td>
-            <td class="${ok ? '' : 'bad'}">${detail}</td>
-            <td class="n">${duration(ms)}</td>
-          </tr>`,
-      )}
-    </table>`;
-}
-
-function environments({ environments: sides }: Receipt): Html {
-  const classes = ['1xx', '2xx', '3xx', '4xx', '5xx'];
-  const failed = (side: SideReceipt): string => {
-    const causes = Object.entries(side.failed).filter(([, n]) => n > 0);
-    return causes.length === 0 ? '0' : causes.map(([cause, n]) => `${cause} ${count(n)}`).join(', ');
-  };
-  const row = (colour: Colour): Html => {
-    const side = sides[colour];
-    return html`<tr>
-      <td class="${colour}">${colour}</td>
-      <td>${side.release === null ? '–' : side.release}</td>
-      <td class="n">${count(side.requests)}</td>
-      ${classes.map((each) => html`<td class="n">${count(side.status[each] ?? 0)}</td>`)}
-      <td class="n">${failed(side)}</td>
-      <td class="n">${count(side.held)}</td>
-      <td class="n">${count(side.writes)}</td>
-    </tr>`;
-  };
-  return html`<table>
-    <tr>
-      <th>environment</th>
-      <th>release</th>
-      <th class="n">requests</th>
-      ${classes.map((each) => html`<th class="n">${each}</th>`)}
-      <th class="n">failed</th>
-      <th class="n">held</th>
-      <th class="n">writes</th>
-    </tr>
-    ${colours.map(row)}
-  </table>`;
 }

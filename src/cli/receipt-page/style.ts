@@ -11,13 +11,13 @@ p{margin:4px 0}.dim,.axis{color:var(--dim);fill:var(--dim)}
 .succeeded{color:var(--green)}.undone{color:var(--amber)}.frozen{color:var(--red)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:8px;margin:24px 0}
 .tile{background:var(--tile);border-radius:6px;padding:10px 14px}.tile b{display:block;font-size:22px;font-weight:600;font-variant-numeric:tabular-nums}
-.good b{color:var(--green)}.bad b{color:var(--red)}
+.good b{color:var(--green)}.bad b,td.bad{color:var(--red)}
 figure{margin:16px 0 0}figcaption{font-size:13px}svg{display:block;width:100%;height:auto}
 .axis{font-size:11px;font-family:system-ui,sans-serif}.grid{stroke:var(--rule);stroke-width:1}
 .line{fill:none;stroke-width:1.6}.p50{opacity:.55}
 .band{opacity:.75}.band.blue,.bar.blue{fill:var(--blue)}.band.green,.bar.green{fill:var(--green)}
 .line.blue{stroke:var(--blue)}.line.green{stroke:var(--green)}.bar.failed{fill:var(--red)}.bar.errors{fill:var(--amber)}
-.mark{stroke:var(--ink);stroke-width:1.2;stroke-dasharray:4 3}.mark.back{stroke:var(--red)}
+.mark{stroke:var(--ink);stroke-width:1.2;stroke-dasharray:4 3}.mark.back{stroke:var(--red)}.mark.weigh{stroke:var(--dim)}
 .span{fill:transparent}.span:hover{fill:var(--ink);fill-opacity:.06}
 .step{fill:var(--dim)}.step.done{fill:var(--green)}.step.undone{fill:var(--amber)}.step.failed,.step.stuck{fill:var(--red)}
 .key{margin-left:14px;color:var(--dim)}.key i{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:5px}

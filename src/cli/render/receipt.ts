@@ -48,39 +48,8 @@ export function receiptLines(receipt: Receipt, paint: Paint): string[] {
     ['held', `${count(receipt.held)} at the switch`],
     ['retried', count(receipt.retried)],
   ];
-  const cut = cutOf(receipt);
-  if (cutInAll(cut) > 0) rows.push(['ended', `${describeCut(cut)}: so that an environment got free`]);
-  const inAll = (pick: (side: Receipt['environments']['blue']) => number | undefined): number =>
-    colours.reduce((sum, colour) => sum + (pick(receipt.environments[colour]) ?? 0), 0);
-  const previews = inAll((each) => each.previews);
-  if (previews > 0) rows.push(['previews', `${count(previews)} of them by testers`]);
-  const fromBefore = inAll((each) => each.fromBefore);
-  if (fromBefore > 0)
-    rows.push(['assets', `${count(fromBefore)} of them answered with what the side before had`]);
-  if (receipt.mode !== undefined && receipt.mode !== 'open')
-    rows.push(['mode', `the service is ${receipt.mode}`]);
+  rows.push(...aroundRows(receipt));
   if (receipt.mirror) rows.push(['mirror', diffSummaryWords(receipt.mirror)]);
-  if (receipt.switch) {
-    const { from, to, epoch, switchMs, holdMs } = receipt.switch;
-    const way = from === null ? `to ${to}` : `${from} to ${to}`;
-    rows.push([
-      'switch',
-      `${way} in ${duration(switchMs)}, new requests held for ${duration(holdMs)}, epoch ${epoch}`,
-    ]);
-  }
-  if (receipt.switchBack) {
-    const { to, epoch, switchMs } = receipt.switchBack;
-    rows.push(['back', `to ${to} in ${duration(switchMs)}, epoch ${epoch}`]);
-  }
-  if (receipt.warmUp) rows.push(['warm-up', warmthWords(receipt.warmUp)]);
-  for (const row of wayBackRows(receipt)) rows.push(row);
-  if (receipt.drainMs !== null) {
-    const left = receipt.leftAfterDrain ?? 0;
-    rows.push([
-      'drain',
-      `${duration(receipt.drainMs)}, ${left === 0 ? 'nothing left' : `${count(left)} left in flight`}`,
-    ]);
-  }
   if (receipt.latency) {
     const { before, during, after } = receipt.latency;
     for (const [name, { requests, p50Ms, p99Ms }] of [
@@ -126,8 +95,46 @@ export function receiptLines(receipt: Receipt, paint: Paint): string[] {
   return [title, ...rows.map(([name, text]) => `  ${paint.dim(padded(name, width))}  ${text}`)];
 }
 
+/** What there is to say of the switch and of what was around it: each a name and a sentence. */
+export function aroundRows(receipt: Receipt): [string, string][] {
+  const rows: [string, string][] = [];
+  const cut = cutOf(receipt);
+  if (cutInAll(cut) > 0) rows.push(['ended', `${describeCut(cut)}: so that an environment got free`]);
+  const inAll = (pick: (side: Receipt['environments']['blue']) => number | undefined): number =>
+    colours.reduce((sum, colour) => sum + (pick(receipt.environments[colour]) ?? 0), 0);
+  const previews = inAll((each) => each.previews);
+  if (previews > 0) rows.push(['previews', `${count(previews)} of them by testers`]);
+  const fromBefore = inAll((each) => each.fromBefore);
+  if (fromBefore > 0)
+    rows.push(['assets', `${count(fromBefore)} of them answered with what the side before had`]);
+  if (receipt.mode !== undefined && receipt.mode !== 'open')
+    rows.push(['mode', `the service is ${receipt.mode}`]);
+  if (receipt.switch) {
+    const { from, to, epoch, switchMs, holdMs } = receipt.switch;
+    const way = from === null ? `to ${to}` : `${from} to ${to}`;
+    rows.push([
+      'switch',
+      `${way} in ${duration(switchMs)}, new requests held for ${duration(holdMs)}, epoch ${epoch}`,
+    ]);
+  }
+  if (receipt.switchBack) {
+    const { to, epoch, switchMs } = receipt.switchBack;
+    rows.push(['back', `to ${to} in ${duration(switchMs)}, epoch ${epoch}`]);
+  }
+  if (receipt.warmUp) rows.push(['warm-up', warmthWords(receipt.warmUp)]);
+  for (const row of wayBackRows(receipt)) rows.push(row);
+  if (receipt.drainMs !== null) {
+    const left = receipt.leftAfterDrain ?? 0;
+    rows.push([
+      'drain',
+      `${duration(receipt.drainMs)}, ${left === 0 ? 'nothing left' : `${count(left)} left in flight`}`,
+    ]);
+  }
+  return rows;
+}
+
 /** What going back cost or would have, and what a person decided about it. */
-export function wayBackRows({ wayBack }: Receipt): [string, string][] {
+function wayBackRows({ wayBack }: Receipt): [string, string][] {
   if (!wayBack) return [];
   const { verdict, frozenAt, decision, reason } = wayBack;
   const rows: [string, string][] = [];
