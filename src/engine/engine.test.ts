@@ -8,7 +8,8 @@ import { current, modeInForce, roleOf, type Service } from '../core/service.ts';
 import { createMemoryPlatform } from '../platforms/memory/platform.ts';
 import { order, refusal, spec, World, type Fate, type Strike } from '../testing/engine-world.ts';
 import { Random } from '../testing/load/random.ts';
-import type { DeployOrder, Engine } from './engine.ts';
+import type { Engine } from './engine.ts';
+import type { DeployOrder } from './release-order.ts';
 
 describe('an engine', () => {
   test('takes one release live after the other, in turns', async () => {

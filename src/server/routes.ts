@@ -9,7 +9,8 @@ import { mirrorId } from '../core/spec/mirror.ts';
 import { Spec, type SpecInput } from '../core/spec.ts';
 import { targetName } from '../core/spec/notify.ts';
 import { percentOf } from '../core/weights.ts';
-import type { Engine, DeployOrder } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { DeployOrder } from '../engine/release-order.ts';
 import { deploymentOf } from '../engine/walk.ts';
 import type { Clock } from '../ports/clock.ts';
 import {
