@@ -81,6 +81,50 @@ export function storeSuite(name: string, make: () => Promise<StoreFixture>): voi
       expect((await store.read('shop')).length).toBe(2);
     });
 
+    test('what is appended to several streams is in all of them, each numbered by itself', async () => {
+      const { store, reopen } = await fixture();
+      await store.append('shop', 0, 1, [shipped(1)]);
+      const parts = [
+        { stream: 'shop', expectedVersion: 1, events: [shipped(2), shipped(3)] },
+        { stream: 'mail', expectedVersion: 0, events: [shipped(4)] },
+        { stream: 'none', expectedVersion: 0, events: [] },
+      ];
+      const records = await store.appendTogether(parts, 2);
+      expect(records.map((each) => each.map(({ version, at }) => [version, at]))).toEqual([
+        [
+          [2, 2],
+          [3, 2],
+        ],
+        [[1, 2]],
+        [],
+      ]);
+      const again = await reopen();
+      expect(await again.streams()).toEqual(['mail', 'shop']);
+      expect((await again.read('shop', 1)).map(({ event }) => event)).toEqual([shipped(2), shipped(3)]);
+      expect((await again.read('mail')).map(({ event }) => event)).toEqual([shipped(4)]);
+    });
+
+    test('what one of several streams refuses is in none of them', async () => {
+      const { store } = await fixture();
+      await store.append('mail', 0, 1, [shipped(1)]);
+      const wrong: ServiceEvent = { type: 'environment-kept', colour: 'blue', release: 1, until: Number.NaN };
+      const lease = await store.acquireLease('controller', 'ada', 100, 0);
+      await store.acquireLease('controller', 'bob', 100, 200);
+      for (const [code, version, event, held] of [
+        ['version-conflict', 0, shipped(2), undefined],
+        ['internal', 1, wrong, undefined],
+        ['lease-lost', 1, shipped(2), lease ?? undefined],
+      ] as const) {
+        const parts = [
+          { stream: 'shop', expectedVersion: 0, events: [shipped(2)] },
+          { stream: 'mail', expectedVersion: version, events: [event] },
+        ];
+        await refusal(store.appendTogether(parts, 2, held), code);
+        expect(await store.streams()).toEqual(['mail']);
+        expect((await store.read('mail')).length).toBe(1);
+      }
+    });
+
     test('of two writers who saw the same version one is refused', async () => {
       const { store } = await fixture();
       const both = await Promise.allSettled([

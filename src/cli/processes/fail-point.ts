@@ -13,14 +13,16 @@ export function withFailPoint(store: Store, point: string | undefined): Store {
   const die = (when: string | undefined): void => {
     if (when === match[1] && appends === fatal) process.kill(process.pid, 'SIGKILL');
   };
+  const counted = async <T>(append: () => Promise<T>): Promise<T> => {
+    appends += 1;
+    die('before');
+    const records = await append();
+    die('after');
+    return records;
+  };
   return {
-    append: async (...args) => {
-      appends += 1;
-      die('before');
-      const records = await store.append(...args);
-      die('after');
-      return records;
-    },
+    append: (...args) => counted(() => store.append(...args)),
+    appendTogether: (...args) => counted(() => store.appendTogether(...args)),
     read: (...args) => store.read(...args),
     streams: () => store.streams(),
     acquireLease: (...args) => store.acquireLease(...args),

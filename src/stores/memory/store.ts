@@ -1,6 +1,6 @@
 import { CutoverError } from '../../core/errors.ts';
 import type { EventRecord, ServiceEvent } from '../../core/event.ts';
-import type { Lease, Store } from '../../ports/store.ts';
+import type { Appended, Lease, Store } from '../../ports/store.ts';
 import { decodeEvent, encodeEvent, recordsAfter, versionConflict } from '../event-text.ts';
 import { grant, inForce, leaseLost, shown, type KeptLease } from '../lease.ts';
 
@@ -47,20 +47,38 @@ export function memoryStore(disk: MemoryDisk = newMemoryDisk(), fault?: StoreFau
       return { version, at, event: decodeEvent(text, { store: place, stream, version }) };
     });
 
+  /** Refuses, or returns how to write. */
+  function appending(
+    { stream, expectedVersion, events }: Appended,
+    at: number,
+    lease: Lease | undefined,
+  ): () => EventRecord[] {
+    const encoded = events.map(encodeEvent);
+    if (lease && !inForce(keptLease(lease.name), lease)) throw leaseLost(keptLease(lease.name), lease);
+    const kept = disk.streams.get(stream) ?? [];
+    if (kept.length !== expectedVersion) throw versionConflict(stream, expectedVersion, kept.length);
+    return () => {
+      if (encoded.length > 0)
+        disk.streams.set(stream, [...kept, ...encoded.map(({ text }) => ({ at, text }))]);
+      return recordsAfter(
+        expectedVersion,
+        at,
+        encoded.map(({ event }) => event),
+      );
+    };
+  }
+
   return {
     append: (stream, expectedVersion, at, events, lease) =>
       call({ call: 'append', stream, events }, () => {
-        const encoded = events.map(encodeEvent);
-        if (lease && !inForce(keptLease(lease.name), lease)) throw leaseLost(keptLease(lease.name), lease);
-        const kept = disk.streams.get(stream) ?? [];
-        if (kept.length !== expectedVersion) throw versionConflict(stream, expectedVersion, kept.length);
-        if (encoded.length > 0)
-          disk.streams.set(stream, [...kept, ...encoded.map(({ text }) => ({ at, text }))]);
-        return recordsAfter(
-          expectedVersion,
-          at,
-          encoded.map(({ event }) => event),
-        );
+        const write = appending({ stream, expectedVersion, events }, at, lease);
+        return write();
+      }),
+    appendTogether: (parts, at, lease) =>
+      call({ call: 'append', events: parts.flatMap(({ events }) => events) }, () => {
+        // Nothing is written before all is known to be right.
+        const writes = parts.map((part) => appending(part, at, lease));
+        return writes.map((write) => write());
       }),
     read: (stream, afterVersion = 0) => call({ call: 'read' }, () => readAll(stream, afterVersion)),
     streams: () => call({ call: 'streams' }, () => [...disk.streams.keys()].sort()),

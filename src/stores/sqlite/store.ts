@@ -2,7 +2,7 @@ import type { Database } from 'bun:sqlite';
 import { z } from 'zod';
 import type { EventRecord } from '../../core/event.ts';
 import { CutoverError } from '../../core/errors.ts';
-import type { Store } from '../../ports/store.ts';
+import type { Appended, Lease, Store } from '../../ports/store.ts';
 import { damaged, decodeEvent, encodeEvent, recordsAfter, versionConflict } from '../event-text.ts';
 import { grant, inForce, leaseLost, shown, type KeptLease } from '../lease.ts';
 import { storeFailure } from './failure.ts';
@@ -50,26 +50,14 @@ class SqliteStore implements Store {
 
   append: Store['append'] = (stream, expectedVersion, at, events, lease) =>
     this.#writing(() => {
-      const encoded = events.map(encodeEvent);
-      if (lease) {
-        const kept = this.#lease(lease.name);
-        if (!inForce(kept, lease)) throw leaseLost(kept, lease);
-      }
-      const found = this.#head(stream);
-      if (found !== expectedVersion) throw versionConflict(stream, expectedVersion, found);
-      const records = recordsAfter(
-        expectedVersion,
-        at,
-        encoded.map(({ event }) => event),
-      );
-      for (const [index, { text: body }] of encoded.entries()) {
-        const version = expectedVersion + index + 1;
-        this.#sql.append.run(stream, version, at, body, eventChecksum({ stream, version, at, body }));
-      }
-      const last = expectedVersion + encoded.length;
-      if (last > expectedVersion)
-        this.#sql.setHead.run(stream, last, headChecksum({ stream, version: last }));
-      return records;
+      this.#expectInForce(lease);
+      return this.#append({ stream, expectedVersion, events }, at);
+    });
+
+  appendTogether: Store['appendTogether'] = (parts, at, lease) =>
+    this.#writing(() => {
+      this.#expectInForce(lease);
+      return parts.map((part) => this.#append(part, at));
     });
 
   read: Store['read'] = (stream, afterVersion = 0) =>
@@ -149,6 +137,31 @@ class SqliteStore implements Store {
         if (this.#database.inTransaction) this.#database.run('ROLLBACK');
       }
     });
+  }
+
+  #expectInForce(lease: Lease | undefined): void {
+    if (!lease) return;
+    const kept = this.#lease(lease.name);
+    if (!inForce(kept, lease)) throw leaseLost(kept, lease);
+  }
+
+  /** Within a transaction: what it throws undoes all that was written in it. */
+  #append({ stream, expectedVersion, events }: Appended, at: number): EventRecord[] {
+    const encoded = events.map(encodeEvent);
+    const found = this.#head(stream);
+    if (found !== expectedVersion) throw versionConflict(stream, expectedVersion, found);
+    const records = recordsAfter(
+      expectedVersion,
+      at,
+      encoded.map(({ event }) => event),
+    );
+    for (const [index, { text: body }] of encoded.entries()) {
+      const version = expectedVersion + index + 1;
+      this.#sql.append.run(stream, version, at, body, eventChecksum({ stream, version, at, body }));
+    }
+    const last = expectedVersion + encoded.length;
+    if (last > expectedVersion) this.#sql.setHead.run(stream, last, headChecksum({ stream, version: last }));
+    return records;
   }
 
   #head(stream: string): number {
