@@ -18,6 +18,8 @@ export interface RouterFit {
   /** It can copy requests to the side that is not live. */
   readonly mirror: boolean;
   readonly evict: boolean;
+  /** It can put routes of several services in force as one. Absent: it cannot. */
+  readonly together?: boolean;
 }
 
 /** Of every router, and not its business. */

@@ -1,6 +1,14 @@
 import { CutoverError } from '../core/errors.ts';
+import type { Applied, Route } from '../core/traffic.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Router } from '../ports/router.ts';
+
+function applyTogether(router: Router, routes: readonly Route[]): Promise<readonly Applied[]> {
+  if (router.applyTogether) return router.applyTogether(routes);
+  throw new CutoverError('router-cannot', 'this router cannot change several services as one', {
+    next: 'take one with router.driver embedded',
+  });
+}
 
 const firstWaitMs = 20;
 const longestWaitMs = 500;
@@ -25,6 +33,7 @@ export function patientRouter(router: Router, clock: Clock, signal: AbortSignal,
   return {
     capabilities: router.capabilities,
     apply: (route) => patiently(() => router.apply(route)),
+    applyTogether: (routes) => patiently(() => applyTogether(router, routes)),
     read: (service) => patiently(() => router.read(service)),
     counters: (service) => patiently(() => router.counters(service)),
     evict: (service, eviction) => patiently(() => router.evict(service, eviction)),

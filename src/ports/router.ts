@@ -34,6 +34,9 @@ export interface RouterCapabilities extends RouterFit {
  *   TCP is open: another mode is `request-invalid`.
  * - A route with an older epoch than the one in force is refused with `stale-epoch`, and so is another route under the same epoch.
  * - A route that cannot be put in force (an address that is taken) is refused with a clear error, and the one in force stays.
+ * - With `together`, if it can, `applyTogether` puts routes of several services in force as one, under the rules of `apply` for each: all of them
+ *   or none, and by one barrier for all: no request that begins after one that was met by the new route of one of them is met by the former
+ *   route of another. What it refuses of one it refuses of all. A crash of the router leaves all or none in force.
  * - A removed service comes back only under an epoch newer than that of its removal.
  * - Port 0 in `listen` or `preview` takes a free port, and keeps the one in force; `read` has the real one.
  * - `evict`, if it can, ends what is in flight on a side that gets no requests of users, each at a moment of its own within `overMs`, told in whatever
@@ -47,6 +50,8 @@ export interface RouterCapabilities extends RouterFit {
 export interface Router {
   readonly capabilities: RouterCapabilities;
   apply(route: Route): Promise<Applied>;
+  /** Absent where `capabilities.together` is false. The answers are in the order of the routes. */
+  applyTogether?(routes: readonly Route[]): Promise<readonly Applied[]>;
   read(service: string): Promise<Route | null>;
   counters(service: string): Promise<Counters>;
   evict(service: string, eviction: Eviction): Promise<Evicted>;

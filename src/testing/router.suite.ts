@@ -125,6 +125,41 @@ export function routerSuite(name: string, makeHarness: () => Promise<RouterHarne
       expect(await harness.request(one)).toBe('green');
     });
 
+    test('routes of several services are put in force as one, and again without a change', async () => {
+      expect(router.applyTogether !== undefined).toBe(router.capabilities.together ?? false);
+      if (!router.applyTogether) return;
+      const one = await applied(harness.route(shop, 1));
+      const two = await applied(harness.route(blog, 7));
+      const routes = [live(one, 'green', 2), live(two, 'green', 8)];
+      const first = await router.applyTogether(routes);
+      expect(first.map(({ epoch, changed }) => [epoch, changed])).toEqual([
+        [2, true],
+        [8, true],
+      ]);
+      expect([await harness.request(one), await harness.request(two)]).toEqual(['green', 'green']);
+      const again = await router.applyTogether(routes);
+      expect(again.map(({ changed }) => changed)).toEqual([false, false]);
+    });
+
+    test('of several services all keep their routes if one of them is refused', async () => {
+      if (!router.applyTogether) return;
+      const one = await applied(harness.route(shop, 1));
+      const two = await applied(harness.route(blog, 7));
+      const green = live(one, 'green', 2);
+      for (const [second, code] of [
+        [live(two, 'green', 6), 'stale-epoch'],
+        [
+          { ...live(two, 'green', 8), mode: Mode.parse({ mode: 'closed' }), protocol: 'tcp' as const },
+          'request-invalid',
+        ],
+        [live(one, 'green', 3), 'request-invalid'],
+      ] as const) {
+        expect(await codeOf(router.applyTogether([green, second]))).toBe(code);
+        expect([await router.read(shop), await router.read(blog)]).toEqual([one, two]);
+        expect([await harness.request(one), await harness.request(two)]).toEqual(['blue', 'blue']);
+      }
+    });
+
     test('an address of another service is refused, and nothing changes', async () => {
       const route = await applied(harness.route(shop, 1));
       expect(await codeOf(router.apply({ ...harness.route(blog, 1), listen: route.listen }))).toBe(

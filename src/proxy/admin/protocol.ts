@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Address } from '../../core/address.ts';
 import { CertificateStatus } from '../../core/certificate-status.ts';
 import { Colour } from '../../core/colour-schema.ts';
+import { Applied, Route } from '../../core/traffic.ts';
 import { RouteMirror } from '../../core/mirror/route-mirror.ts';
 import { errorTable, type ErrorCode } from '../../core/errors.ts';
 
@@ -36,6 +37,15 @@ export const ProxyStatus = z.object({
   warnings: z.array(z.string()),
 });
 export type ProxyStatus = z.infer<typeof ProxyStatus>;
+
+/** Several services change together in one order: so many at most. */
+export const mostTogether = 16;
+
+/** Routes of several services, which are put in force as one: all of them, or none. */
+export const TogetherOrder = z.strictObject({ routes: z.array(Route).min(1).max(mostTogether) });
+
+/** What came of each, in their order. */
+export const AppliedTogether = z.object({ applied: z.array(Applied) });
 
 export const SwitchOrder = z.strictObject({ to: Colour });
 export type SwitchOrder = z.infer<typeof SwitchOrder>;

@@ -10,22 +10,28 @@ import { Eviction, Route } from '../../core/traffic.ts';
 import { Weights } from '../../core/weights.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { Successor } from '../keeper/keeper-process.ts';
-import { AloneMirror, httpStatus, StopOrder, SwitchOrder } from './protocol.ts';
+import { AloneMirror, httpStatus, StopOrder, SwitchOrder, TogetherOrder } from './protocol.ts';
 import { clearSocketPath, removeSocket } from './socket-place.ts';
 import { switched } from './switched.ts';
 import { askVersion } from './successor-version.ts';
 
 const longestBodyBytes = 1024 * 1024;
+/** Of an order for several services, each of which may have a page of its own. */
+const longestTogetherBytes = 8 * longestBodyBytes;
 const drainOnStopMs = 1000;
 
 const invalid = (message: string, next: string): CutoverError =>
   new CutoverError('request-invalid', message, { next });
 
-async function bodyOf<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
-  const tooLong = () => invalid(`the body is longer than ${longestBodyBytes} bytes`, 'send less');
-  if (Number(request.headers.get('content-length') ?? 0) > longestBodyBytes) throw tooLong();
+async function bodyOf<T>(
+  request: Request,
+  schema: z.ZodType<T>,
+  longestBytes = longestBodyBytes,
+): Promise<T> {
+  const tooLong = () => invalid(`the body is longer than ${longestBytes} bytes`, 'send less');
+  if (Number(request.headers.get('content-length') ?? 0) > longestBytes) throw tooLong();
   const text = await request.text();
-  if (Buffer.byteLength(text) > longestBodyBytes) throw tooLong();
+  if (Buffer.byteLength(text) > longestBytes) throw tooLong();
   let json: unknown;
   try {
     json = text === '' ? {} : JSON.parse(text);
@@ -109,12 +115,19 @@ export async function serveAdmin(
   const server = withUmask(0o177, () =>
     Bun.serve({
       unix: path,
-      maxRequestBodySize: longestBodyBytes + 65_536,
+      maxRequestBodySize: longestTogetherBytes + 65_536,
       development: false,
       routes: {
         '/v1/status': { GET: () => answer(() => Promise.resolve(keeper.status())) },
         '/v1/metrics': { GET: () => metrics(keeper) },
         '/v1/table': { GET: () => answer(() => Promise.resolve(keeper.table)) },
+        '/v1/services': {
+          PUT: (request: Request) =>
+            answer(async () => {
+              const { routes } = await bodyOf(request, TogetherOrder, longestTogetherBytes);
+              return { applied: await keeper.applyTogether(routes) };
+            }),
+        },
         '/v1/services/:name': {
           GET: ({ params }: BunRequest<'/v1/services/:name'>) =>
             answer(() => {

@@ -16,7 +16,7 @@ import {
   tlsOf,
   withPortsOf,
   withFreeSide,
-  withRoute,
+  withRoutes,
   withoutService,
   type ProxyTable,
 } from '../table/table.ts';
@@ -249,34 +249,66 @@ export class Keeper {
   }
 
   /** As `Router.apply` (ports/router.ts). */
-  apply(route: Route): Promise<Applied> {
+  async apply(route: Route): Promise<Applied> {
+    const [applied] = await this.applyTogether([route]);
+    if (!applied) throw new Error('a route was put in force, and nothing was said of it');
+    return applied;
+  }
+
+  /** As `Router.applyTogether`: one table with all of them, and one barrier. */
+  applyTogether(routes: readonly Route[]): Promise<Applied[]> {
     return this.change(async () => {
-      const asked = withPortsOf(routeOf(this.inForce, route.service), route);
-      if (!withRoute(this.inForce, asked)) {
+      const asked = routes.map((route) => withPortsOf(routeOf(this.inForce, route.service), route));
+      const former = this.inForce.routes;
+      if (!withRoutes(this.inForce, asked)) {
         // A secret may have changed in its file.
-        if (this.previewSecrets.read(asked, this.inForce.routes)) await this.fleet.provide();
-        const counters = await this.counters(route.service);
-        return { epoch: route.epoch, changed: false, holdMs: 0, held: 0, counters };
+        const read = asked.map((route) => this.previewSecrets.read(route, former));
+        if (read.includes(true)) await this.fleet.provide();
+        await this.fleet.refreshCounters();
+        return asked.map((route) => this.applied(route, { changed: false, holdMs: 0, held: 0 }));
       }
       const before = this.listeners.all();
       try {
-        if (asked.tls) examineCertificates(asked.service, asked.tls);
-        if (asked.tls?.acme) await this.steward.prepare(asked.service, asked.tls.acme);
-        await examineAccessLog(asked);
-        examineUpstream(asked);
-        this.examineMirror(asked);
-        const newKey = signsCookies(asked) && this.stickyKeys.need();
-        const newSecret = this.previewSecrets.read(asked, this.inForce.routes);
-        if (this.shelf.read(asked, this.inForce.routes) || newKey || newSecret) await this.fleet.provide();
-        const next = withRoute(this.inForce, await this.opened(asked));
+        let unprovided = false;
+        for (const route of asked) unprovided = (await this.examined(route)) || unprovided;
+        if (unprovided) await this.fleet.provide();
+        const opened: Route[] = [];
+        for (const route of asked) opened.push(await this.opened(route));
+        const next = withRoutes(this.inForce, opened);
         if (!next) throw new Error('a route that differed is the same with its ports settled');
-        const { holdMs, held, counters } = await this.put(next, route.service);
-        return { epoch: route.epoch, changed: true, holdMs, held, counters };
+        const changed = opened.map(({ service, epoch }) => this.route(service)?.epoch !== epoch);
+        const { holdMs, held, counters } = await this.put(
+          next,
+          opened.map(({ service }) => service),
+        );
+        return opened.map((route, index) => ({
+          epoch: route.epoch,
+          changed: changed[index] ?? true,
+          holdMs,
+          held,
+          counters: counters[index] ?? this.fleet.counters(route.service, this.bootId),
+        }));
       } catch (error) {
         this.listeners.keepOnly(new Map(before.map(({ address }) => [formatAddress(address), address])));
         throw error;
       }
     });
+  }
+
+  private applied({ service, epoch }: Route, more: Pick<Applied, 'changed' | 'holdMs' | 'held'>): Applied {
+    return { epoch, ...more, counters: this.fleet.counters(service, this.bootId) };
+  }
+
+  /** Whether the workers are to be provided with something before they route by it. Throws for what they could not route by. */
+  private async examined(asked: Route): Promise<boolean> {
+    if (asked.tls) examineCertificates(asked.service, asked.tls);
+    if (asked.tls?.acme) await this.steward.prepare(asked.service, asked.tls.acme);
+    await examineAccessLog(asked);
+    examineUpstream(asked);
+    this.examineMirror(asked);
+    const newKey = signsCookies(asked) && this.stickyKeys.need();
+    const newSecret = this.previewSecrets.read(asked, this.inForce.routes);
+    return this.shelf.read(asked, this.inForce.routes) || newKey || newSecret;
   }
 
   /** The route with the addresses that are now listened on. */
@@ -291,7 +323,7 @@ export class Keeper {
   remove(service: string, epoch: number): Promise<boolean> {
     return this.change(async () => {
       const next = withoutService(this.inForce, service, epoch);
-      if (next) await this.put(next, service);
+      if (next) await this.put(next, [service]);
       return next !== null;
     });
   }
@@ -440,13 +472,14 @@ export class Keeper {
   /** Puts a table in force: on disk, in every worker, with the sockets that it needs and no others. */
   private async put(
     next: ProxyTable,
-    service: string,
-  ): Promise<{ holdMs: number; held: number; counters: Counters }> {
+    services: readonly string[],
+  ): Promise<{ holdMs: number; held: number; counters: readonly Counters[] }> {
     const prepared = this.file.prepare(next);
     let fresh: WorkerHandle[] | null = null;
     const table = this.tableOf(next);
     const former = this.inForce;
-    let counters: Counters | undefined;
+    const counted = (): Counters[] => services.map((service) => this.fleet.counters(service, this.bootId));
+    let counters: Counters[] | undefined;
     try {
       const wanted = listenAddresses(next);
       const needed = this.listeners.all().filter(({ address }) => wanted.has(formatAddress(address)));
@@ -466,7 +499,7 @@ export class Keeper {
       const others = fresh;
       const { holdMs, held } = await switchTogether(this.fleet.routing(), table, {
         takeOver: () => (this.inForce = next),
-        counted: () => (counters = this.fleet.counters(service, this.bootId)),
+        counted: () => (counters = counted()),
         startOthers: others && (() => this.fleet.startSet(others, table)),
         answerMs: this.options.answerMs ?? 1000,
         // Who gets the requests of users stays as it is: nobody has to wait for anybody.
@@ -479,7 +512,7 @@ export class Keeper {
       this.certificates.look(next.routes);
       this.steward.follow(next.routes);
       for (const key of this.unbound.keys()) if (!wanted.has(key)) this.unbound.delete(key);
-      return { holdMs, held, counters: counters ?? this.fleet.counters(service, this.bootId) };
+      return { holdMs, held, counters: counters ?? counted() };
     } catch (error) {
       prepared.discard();
       for (const worker of fresh ?? []) worker.kill();

@@ -211,15 +211,8 @@ function refuseUpstream({ service, protocol, ...sides }: Route): void {
   );
 }
 
-/**
- * The table with this route in place of the service's former one; null if that very route is in force already.
- * Ports 0 are to be settled before (`withPortsOf`).
- *
- * @throws CutoverError `stale-epoch` for an older epoch, or another route under the same one (also against a removal);
- *   `address-in-use` if another service has the whole address; `route-taken` if it has one of the hosts and paths;
- *   `request-invalid` if the route contradicts itself; `not-ready` if a side without instances has weight
- */
-export function withRoute(table: ProxyTable, route: Route): ProxyTable | null {
+/** Whether the service has this very route already. Throws `stale-epoch` where it may not get it any more. */
+function inForceAlready(table: ProxyTable, route: Route): boolean {
   const { service, epoch } = route;
   const inForce = routeOf(table, service);
   if (inForce && epoch < inForce.epoch)
@@ -230,25 +223,55 @@ export function withRoute(table: ProxyTable, route: Route): ProxyTable | null {
       `epoch ${epoch} is older than ${inForce.epoch}, which is in force`,
     );
   if (inForce && epoch === inForce.epoch) {
-    if (sameRoute(inForce, route)) return null;
+    if (sameRoute(inForce, route)) return true;
     throw stale(service, inForce.epoch, epoch, `another route is in force under epoch ${epoch}`);
   }
   const gone = table.removed.find((removed) => removed.service === service);
   if (gone && epoch <= gone.epoch)
     throw stale(service, gone.epoch, epoch, `epoch ${epoch} is not newer than its removal at ${gone.epoch}`);
-  refuseTakenAddresses(table, route);
-  refuseEmptyWeight(route);
-  if (route.mode) expectModeFor(service, route.protocol, route.mode.mode);
-  refuseUpstream(route);
-  refuseMirror(route);
-  return {
-    version: table.version + 1,
-    routes: inForce
-      ? table.routes.map((other) => (other === inForce ? route : other))
-      : [...table.routes, route],
-    removed: table.removed.filter((removed) => removed.service !== service),
-  };
+  return false;
 }
+
+/**
+ * The table with these routes in place of their services' former ones, all of them or none; null if they are in force already. What they
+ * share is looked at as it is then: a path may go from one to the other. Ports 0 are to be settled before (`withPortsOf`).
+ *
+ * @throws CutoverError `stale-epoch` for an older epoch, or another route under the same one (also against a removal);
+ *   `address-in-use` if another service has the whole address; `route-taken` if it has one of the hosts and paths;
+ *   `request-invalid` if a route contradicts itself, or two are of one service; `not-ready` if a side without instances has weight
+ */
+export function withRoutes(table: ProxyTable, routes: readonly Route[]): ProxyTable | null {
+  const twice = routes.find(
+    ({ service }, index) => routes.findIndex((other) => other.service === service) !== index,
+  );
+  if (twice)
+    throw new CutoverError('request-invalid', `service ${twice.service}: expected one route, found two`, {
+      next: 'name each service once',
+    });
+  const coming = routes.filter((route) => !inForceAlready(table, route));
+  if (coming.length === 0) return null;
+  const named = new Map(coming.map((route) => [route.service, route]));
+  const known = new Set(table.routes.map(({ service }) => service));
+  const next: ProxyTable = {
+    version: table.version + 1,
+    routes: [
+      ...table.routes.map((route) => named.get(route.service) ?? route),
+      ...coming.filter(({ service }) => !known.has(service)),
+    ],
+    removed: table.removed.filter(({ service }) => !named.has(service)),
+  };
+  for (const route of coming) {
+    refuseTakenAddresses(next, route);
+    refuseEmptyWeight(route);
+    if (route.mode) expectModeFor(route.service, route.protocol, route.mode.mode);
+    refuseUpstream(route);
+    refuseMirror(route);
+  }
+  return next;
+}
+
+/** As `withRoutes`, of one. */
+export const withRoute = (table: ProxyTable, route: Route): ProxyTable | null => withRoutes(table, [route]);
 
 /**
  * The route of a service of which a side is to be freed.

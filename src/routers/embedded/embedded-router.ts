@@ -11,6 +11,7 @@ import type { Router, RouterCapabilities } from '../../ports/router.ts';
 import type { Colour } from '../../core/colour.ts';
 import {
   adminSocketName,
+  AppliedTogether,
   ProxyStatus,
   Removed,
   type StopOrder,
@@ -36,6 +37,7 @@ export class EmbeddedRouter implements Router {
     modes: true,
     evict: true,
     mirror: true,
+    together: true,
   };
   readonly socket: string;
 
@@ -53,6 +55,15 @@ export class EmbeddedRouter implements Router {
       { method: 'PUT', path: pathOf(route.service), body: route, timeoutMs: applyMs },
       Applied,
     );
+  }
+
+  async applyTogether(routes: readonly Route[]): Promise<readonly Applied[]> {
+    const { applied } = await askProxy(
+      this.socket,
+      { method: 'PUT', path: '/v1/services', body: { routes }, timeoutMs: applyMs },
+      AppliedTogether,
+    );
+    return applied;
   }
 
   async read(service: string): Promise<Route | null> {

@@ -22,7 +22,7 @@ import {
   routeOf,
   withPortsOf,
   withFreeSide,
-  withRoute,
+  withRoutes,
   withoutService,
   type ProxyTable,
 } from '../../proxy/table/table.ts';
@@ -48,6 +48,8 @@ export interface MemoryRouterOptions {
   readonly firstPort?: number;
   /** What it cannot do, so that others see how they do without. */
   readonly without?: Partial<RouterCapabilities>;
+  /** A planted fault: routes of several services are put in force one after the other, with this in between. */
+  readonly torn?: () => Promise<void>;
   /** Whether the side that is not live answers otherwise than the live one, for `mirrored`. */
   readonly answersDiffer?: (route: Route) => boolean;
 }
@@ -76,6 +78,7 @@ export class MemoryRouter implements Router {
       modes: true,
       evict: true,
       mirror: true,
+      together: true,
       ...options.without,
     };
     this.nextPort = options.firstPort ?? 20_000;
@@ -83,15 +86,37 @@ export class MemoryRouter implements Router {
   }
 
   apply(route: Route): Promise<Applied> {
-    return this.call('apply', () => {
-      const asked = withPortsOf(routeOf(this.table, route.service), route);
-      const unchanged = withRoute(this.table, asked) === null;
-      const settled = unchanged ? asked : this.withPorts(asked);
-      const next = unchanged ? null : withRoute(this.table, settled);
-      const counters = this.countersOf(route.service);
-      if (next) this.table = next;
-      return { epoch: route.epoch, changed: next !== null, holdMs: 0, held: 0, counters };
+    return this.call('apply', () => this.put([route])).then(([applied]) => {
+      if (!applied) throw new Error('a route was put in force, and nothing was said of it');
+      return applied;
     });
+  }
+
+  async applyTogether(routes: readonly Route[]): Promise<readonly Applied[]> {
+    const { torn } = this.options;
+    if (torn === undefined) return this.call('applyTogether', () => this.put(routes));
+    const applied: Applied[] = [];
+    for (const route of routes) {
+      applied.push(...(await this.call('applyTogether', () => this.put([route]))));
+      await torn();
+    }
+    return applied;
+  }
+
+  private put(routes: readonly Route[]): Applied[] {
+    const asked = routes.map((route) => withPortsOf(routeOf(this.table, route.service), route));
+    const settled =
+      withRoutes(this.table, asked) === null ? asked : asked.map((route) => this.withPorts(route));
+    const next = withRoutes(this.table, settled);
+    const applied = settled.map(({ service, epoch }) => ({
+      epoch,
+      changed: routeOf(this.table, service)?.epoch !== epoch,
+      holdMs: 0,
+      held: 0,
+      counters: this.countersOf(service),
+    }));
+    if (next) this.table = next;
+    return applied;
   }
 
   read(service: string): Promise<Route | null> {
