@@ -53,6 +53,14 @@ describe('the specs of the docs come to the plans that their text tells of', () 
     expect(steps?.slice(-8, -3)).toEqual(['weigh 5', 'hold', 'weigh 50', 'hold', 'switch']);
   });
 
+  test('strategies.md: a split fleet, of a service of which one environment served so far', () => {
+    const [fleet] = specsOn('strategies.md').slice(2, 3).map(planOf);
+    expect(fleet).toEqual([
+      ...['ship', 'prepare', 'start', 'health', 'verify', 'rejoin', 'hold'],
+      ...['ship', 'switch', 'drain', 'prepare', 'start', 'health', 'verify', 'rejoin', 'bake'],
+    ]);
+  });
+
   test('gates.md: each gate before its step, windows last', () => {
     const [gates] = specsOn('gates.md').map(planOf);
     const at = (step: string): number => gates?.indexOf(step) ?? -1;

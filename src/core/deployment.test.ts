@@ -8,6 +8,8 @@ import type { ServiceEvent } from './event.ts';
 import type { RouteMirror } from './mirror/route-mirror.ts';
 import type { Plan, PlannedStep } from './plan.ts';
 import { routeOf } from './route.ts';
+import { ready } from './environment.ts';
+import { isWholeFleet } from './fleet.ts';
 import { current, fold, newService, releaseOf, type Service } from './service.ts';
 import { deployPlan } from './strategies/index.ts';
 import { MirrorSpec, routeMirrorOf } from './spec/mirror.ts';
@@ -16,7 +18,8 @@ import { rollback, switchTo } from './strategies/to-side.ts';
 import { emptySide, nothingTold, type Route } from './traffic.ts';
 import type { Weights } from './weights.ts';
 
-/** Of every second release. */
+/** Of some of the releases. */
+const fleet = { kind: 'split-fleet', bake: '1s' } as const;
 const strategy = { kind: 'canary', weights: [5, 50], hold: '1m' } as const;
 
 /** What happens at a point of the walk: nothing, the controller dies, what is being done fails, or somebody aborts. */
@@ -134,9 +137,7 @@ class World {
       case 'prepare': {
         const { colour, release } = step;
         this.vacate(colour);
-        const host = colour === 'blue' ? '127.0.10.1' : '127.0.10.2';
-        const placement = { instances: [{ layer: 'web', index: 0, address: { host, port: 80 } }] };
-        return [{ type: 'environment-prepared', colour, release, placement }];
+        return [this.placed(colour, release)];
       }
       case 'ship':
         return [{ type: 'release-shipped', release: step.release, digest: '' }];
@@ -172,6 +173,13 @@ class World {
         );
         return [];
       }
+      case 'withdraw':
+        expect(this.up[step.live]).not.toBeNull();
+        this.publish(step.live);
+        return [];
+      case 'rejoin':
+        this.publish(step.live, step.weights);
+        return [];
       case 'gate':
       case 'hold':
         this.meet();
@@ -201,6 +209,24 @@ class World {
     }
   }
 
+  private placed(colour: Colour, release: number): ServiceEvent {
+    const host = colour === 'blue' ? '127.0.10.1' : '127.0.10.2';
+    const placement = { instances: [{ layer: 'web', index: 0, address: { host, port: 80 } }] };
+    return { type: 'environment-prepared', colour, release, placement };
+  }
+
+  /** What served there before is there again, as far as it was gone. */
+  private bringBack(deployment: number, colour: Colour, release: number): void {
+    const holds = (): boolean => this.service.environments[colour].release === release;
+    if (holds() && ready(this.service.environments[colour]) && this.up[colour] === release) return;
+    if (!holds()) {
+      this.vacate(colour);
+      this.note(this.placed(colour, release));
+    }
+    for (const kind of ['start', 'health'] as const)
+      this.record(...this.run(deployment, { kind, colour, release }));
+  }
+
   private mirror(deployment: number, mirror: RouteMirror | null): void {
     this.note({ type: 'mirror-set', deployment, mirror });
     if (this.service.live !== null) this.publish(this.service.live);
@@ -208,7 +234,11 @@ class World {
 
   private undo(deployment: number, step: PlannedStep): ServiceEvent[] {
     if (step.kind === 'mirror') this.mirror(deployment, null);
-    if (step.kind === 'prepare' || step.kind === 'start') this.vacate(step.colour);
+    if (step.kind === 'prepare' && step.restores !== undefined)
+      this.bringBack(deployment, step.colour, step.restores);
+    else if (step.kind === 'prepare' || step.kind === 'start') this.vacate(step.colour);
+    if (step.kind === 'withdraw') this.publish(step.live, step.weights);
+    if (step.kind === 'rejoin' && this.service.live === step.live) this.publish(step.live);
     if (step.kind === 'weigh') this.publish(step.from);
     if (step.kind === 'switch' && step.from !== null)
       this.note(...this.switch(deployment, step.to, step.from));
@@ -287,7 +317,13 @@ class World {
             version: `v${number}`,
             source,
             base: '/',
-            spec: number % 2 === 0 ? { ...smallSpec, strategy } : { ...smallSpec, mirror: {} },
+            spec:
+              [
+                { ...smallSpec, mirror: {} },
+                { ...smallSpec, strategy },
+                { ...smallSpec, strategy: fleet },
+                { ...smallSpec, strategy: fleet },
+              ][number % 4] ?? smallSpec,
             by: 'ada',
           });
           return deployPlan(this.service, releaseOf(this.service, number) ?? expect.unreachable());
@@ -332,6 +368,10 @@ const fatesOf = (...possible: Fate[]): fc.Arbitrary<Fate[]> =>
     { maxLength: 200, size: 'max' },
   );
 
+/** Since then router and log may differ. */
+const hasFrozen = ({ deployments }: Service): boolean =>
+  deployments.some(({ status }) => status === 'frozen');
+
 /** The side that has the traffic when the plan has succeeded. */
 const goal = (plan: Plan, before: Colour | null): Colour | null =>
   plan.steps.find((step) => step.kind === 'switch')?.to ?? before;
@@ -349,9 +389,11 @@ function play(
     const ended = world.deploy(plan);
     expect(underWay(ended)).toBe(false);
     world.expectServed();
-    // Nobody has a part of the traffic but while a deployment goes on, or where one froze.
-    if (ended.status !== 'frozen' && ended.plan.kind !== 'retire')
-      expect(world.route?.weights).toBeUndefined();
+    // Nobody has a part of the traffic but while a deployment goes on, in a split fleet, or where one froze.
+    const wasWhole = isWholeFleet(before);
+    const isWhole = ended.status === 'undone' ? wasWhole : ended.plan.strategy === 'split-fleet';
+    if (ended.status !== 'frozen' && ended.plan.kind !== 'retire' && !hasFrozen(world.service))
+      expect([world.route?.weights !== undefined, isWholeFleet(world.service)]).toEqual([isWhole, isWhole]);
     look(world, ended, before, route);
   }
   expect(world.moves).toBeLessThanOrEqual(asked.length * 40 + fates.length * 2);
@@ -387,7 +429,7 @@ test('a plan that is cut, aborted or fails anywhere ends: done, or taken back, o
         if (status === 'undone' && agreed) expect(world.route?.live ?? null).toBe(world.service.live);
       });
     }),
-    { numRuns: 1000 },
+    { numRuns: 1000, includeErrorInReport: true },
   );
   for (const count of Object.values(seen)) expect(count).toBeGreaterThan(20);
 });

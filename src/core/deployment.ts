@@ -121,6 +121,18 @@ export const hasMoved = ({ switches }: Deployment, live: Colour | null): boolean
   return last !== undefined && last.from !== null && last.to === live;
 };
 
+/** When a side has lost the traffic of users last, in this deployment; undefined: it has not. */
+export const lostTrafficAt = (
+  { switches, weighed }: Pick<Deployment, 'switches' | 'weighed'>,
+  colour: Colour,
+): number | undefined => {
+  const switched = switches.findLast(({ to }) => to !== colour)?.at;
+  const weightless = weighed.findLast(({ to, weight }) => to === colour && weight === 0)?.at;
+  return switched === undefined || weightless === undefined
+    ? (switched ?? weightless)
+    : Math.max(switched, weightless);
+};
+
 export function nextMove(deployment: Deployment): Move {
   const { steps } = deployment;
   if (deployment.status === 'running') {

@@ -52,6 +52,7 @@ export const errorTable = {
   'undo-failed': { exit: 7, title: 'Taking the deployment back did not succeed' },
   aborted: { exit: 6, title: 'The deployment was aborted' },
   'address-in-use': { exit: 8, title: 'An address is taken' },
+  'capacity-short': { exit: 5, title: 'Too little capacity would stay in service' },
   'router-cannot': { exit: 8, title: 'The router cannot do what is asked' },
   'router-absent': { exit: 8, title: 'The router does not answer' },
   'router-refused': { exit: 8, title: 'The router did not take its configuration' },

@@ -3,6 +3,7 @@ import { HookStage, OnFailure } from './spec/hook.ts';
 import { PlannedAnalysis } from './analysis/plan.ts';
 import { Colour } from './colour-schema.ts';
 import { gateKinds } from './spec/gate.ts';
+import { Weights } from './weights.ts';
 
 const release = z.int().min(1);
 
@@ -11,8 +12,17 @@ const release = z.int().min(1);
  * Each is idempotent: it looks first, acts only if needed, and verifies what it did.
  */
 export const PlannedStep = z.discriminatedUnion('kind', [
-  /** Empties the environment (`retires`: the release that was kept hot there) and chooses addresses. */
-  z.object({ kind: z.literal('prepare'), colour: Colour, release, retires: release.nullable() }),
+  /**
+   * Empties the environment (`retires`: the release that was kept hot there) and chooses addresses. `restores`: the release that served there,
+   * and is brought back when this is taken back.
+   */
+  z.object({
+    kind: z.literal('prepare'),
+    colour: Colour,
+    release,
+    retires: release.nullable(),
+    restores: release.optional(),
+  }),
   z.object({ kind: z.literal('ship'), colour: Colour, release }),
   z.object({ kind: z.literal('start'), colour: Colour, release }),
   z.object({ kind: z.literal('health'), colour: Colour, release }),
@@ -61,6 +71,10 @@ export const PlannedStep = z.discriminatedUnion('kind', [
     onTimeout: z.enum(['fail', 'go-on']),
     reason: z.string().nullable(),
   }),
+  /** `colour`, which serves as `live` does, gets no more requests of users, and is for testers. `weights`: how both served, and do again when this is taken back. */
+  z.object({ kind: z.literal('withdraw'), colour: Colour, live: Colour, release, weights: Weights }),
+  /** `colour` serves again, beside `live`. */
+  z.object({ kind: z.literal('rejoin'), colour: Colour, live: Colour, release, weights: Weights }),
   /** The workers of `colour` stop, before others begin. */
   z.object({ kind: z.literal('passivate'), colour: Colour, release }),
   /** The workers of `colour` begin. `back`: the side whose workers take up again when this is taken back. */
@@ -117,6 +131,8 @@ export const Plan = z.object({
   release,
   steps: z.array(PlannedStep).min(1),
   later: z.array(PlannedStep),
+  /** Of a split fleet: what becomes of the half that is renewed when the other half fails. */
+  onSecondFailure: z.enum(['back', 'hold']).optional(),
   /** What a person should know before it begins, e.g. that a way back is given up. */
   notes: z.array(z.string()),
 });

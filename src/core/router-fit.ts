@@ -13,6 +13,8 @@ export interface RouterFit {
    */
   readonly carries: 'all' | readonly string[];
   readonly weights: boolean;
+  /** It can have both sides serve, or only one of them. Absent: as `weights`. */
+  readonly bothServe?: boolean;
   readonly counters: boolean;
   readonly inFlight: boolean;
   /** It can copy requests to the side that is not live. */
@@ -26,7 +28,12 @@ export interface RouterFit {
 const ofAll = ['driver', 'listen', 'layer'];
 
 /** Steps that only some routers can take. */
-const stepNeeds: Readonly<Record<string, 'weights' | 'mirror'>> = { weigh: 'weights', mirror: 'mirror' };
+const stepNeeds: Readonly<Record<string, 'weights' | 'bothServe' | 'mirror'>> = {
+  weigh: 'weights',
+  withdraw: 'bothServe',
+  rejoin: 'bothServe',
+  mirror: 'mirror',
+};
 
 type Leaf = readonly [path: string, value: unknown];
 
@@ -81,8 +88,8 @@ export function expectRouterFits(service: Service, release: Release, plan: Plan,
   const missing = notCarried(router, fit.carries);
   for (const { kind } of plan.steps) {
     const need = stepNeeds[kind];
-    if (need !== undefined && !fit[need])
-      missing.push(need === 'mirror' ? 'mirror' : `strategy.kind=${plan.strategy}`);
+    const can = need === 'bothServe' ? (fit.bothServe ?? fit.weights) : need === undefined || fit[need];
+    if (!can) missing.push(need === 'mirror' ? 'mirror' : `strategy.kind=${plan.strategy}`);
   }
   if (!fit.counters && plan.steps.some((step) => 'analysis' in step && step.analysis !== undefined))
     for (const measure of release.spec.analysis?.measures ?? [])

@@ -1,5 +1,6 @@
 import { colours, other, type Colour } from './colour.ts';
 import { awaitsDecision, nextMove, underWay, type Deployment, type StepState } from './deployment.ts';
+import { isWorkOfHalf } from './fleet-step.ts';
 import { emptyEnvironment, ready, reached, type Environment, type Role } from './environment.ts';
 import type { EventRecord, ServiceEvent } from './event.ts';
 import type { RouteMirror } from './mirror/route-mirror.ts';
@@ -89,6 +90,13 @@ export const weightsInForce = ({ weights, environments }: Service): Weights | un
     ? weights
     : undefined;
 
+/** Whether an environment gets requests of users: it is live, or has a part of the traffic beside the one that is. */
+export const serves = (service: Service, colour: Colour): boolean => {
+  if (service.live === null) return false;
+  const weights = weightsInForce(service);
+  return weights === undefined ? service.live === colour : weights[colour] > 0;
+};
+
 /** The deployment that is under way, if one is. */
 export const current = (service: Service): Deployment | undefined => {
   const last = service.deployments.at(-1);
@@ -99,7 +107,7 @@ export const releaseOf = (service: Service, number: number): Release | undefined
   service.releases[number - 1];
 
 export function roleOf(service: Service, colour: Colour): Role {
-  if (service.live === colour) return 'live';
+  if (service.live === colour || serves(service, colour)) return 'live';
   const { wasLive, phase } = service.environments[colour];
   return wasLive && reached(phase, 'healthy') ? 'standby' : 'idle';
 }
@@ -311,11 +319,12 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         const { decision, by, reason } = event;
         const decided = { decision: { decision, by, reason, at }, verdict: event.verdict ?? found.verdict };
         if (decision === 'back') return { ...decided, status: 'turning-back' };
-        const steps = found.steps.map((state) =>
-          state.status === 'failed'
-            ? { ...state, status: 'done' as const, says: `it failed, and ${by} decided to keep the new side` }
-            : state,
-        );
+        const steps = found.steps.map((state): StepState => {
+          if (state.status !== 'failed') return state;
+          // What has to be done before the other half can serve is tried again.
+          if (isWorkOfHalf(state.planned.kind)) return { ...state, status: 'pending', error: null };
+          return { ...state, status: 'done', says: `it failed, and ${by} decided to keep the new side` };
+        });
         return { ...decided, status: 'running', steps };
       });
     case 'undo-started':
@@ -408,9 +417,17 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
     case 'traffic-weighed': {
       if (event.epoch !== service.epoch) refuse(`the epoch in force is ${service.epoch}`);
       const { epoch, to, weight, holdMs, held, bootId, blue, green } = event;
-      return active(event.deployment, ({ weighed }) => ({
+      const weighed = active(event.deployment, ({ weighed }) => ({
         weighed: [...weighed, { epoch, to, weight, at, holdMs, held, bootId, counts: { blue, green } }],
       }));
+      // What another side answers with the same release is not counted: there are more writes than the tally knows of.
+      const { writes, environments } = service;
+      const isShared =
+        writes !== null &&
+        weight > 0 &&
+        to !== writes.side &&
+        environments[to].release === environments[writes.side].release;
+      return isShared ? { ...weighed, writes: { ...writes, atLeast: true } } : weighed;
     }
     case 'notice-due': {
       const { type: _type, ...notice } = event;

@@ -69,16 +69,18 @@ async function turnBack(
   error: ErrorRecord,
   ask: () => Promise<Verdict | null>,
 ): Promise<void> {
-  const { id, abortedBy } = deployment;
+  const { id, plan, abortedBy } = deployment;
   const { service } = journal;
   const release = service.live === null ? null : service.environments[service.live].release;
   const rules = release === null ? undefined : releaseOf(service, release)?.spec.rollback;
   const moved = abortedBy === null && rules !== undefined && hasMoved(deployment, service.live);
-  const verdict = moved ? await ask() : null;
+  const holds = moved && plan.onSecondFailure === 'hold';
+  const verdict = moved ? ((await ask()) ?? (holds ? { verdict: 'safe' as const } : null)) : null;
   await journal.append((now) => {
     // A person may have aborted it while the verdict was asked.
     const ordered = deploymentOf(now, id).abortedBy !== null;
-    const frozen = verdict !== null && rules !== undefined && !ordered && !mayGoBackByItself(rules, verdict);
+    const stays = holds || (rules !== undefined && verdict !== null && !mayGoBackByItself(rules, verdict));
+    const frozen = verdict !== null && !ordered && stays;
     return frozen
       ? [{ type: 'deployment-frozen', deployment: id, error, verdict }]
       : [{ type: 'turned-back', deployment: id, error, ...(verdict && { verdict }) }];

@@ -1,4 +1,5 @@
 import { other } from '../core/colour.ts';
+import { fleetBefore } from '../core/fleet.ts';
 import { releaseOf, type Service } from '../core/service.ts';
 import { answerOf, verdictOf, type Verdict, type VerdictAnswer } from '../core/verdict.ts';
 import { knownWrites } from '../core/write-tally.ts';
@@ -36,7 +37,7 @@ export class WayBack {
     const { live, writes } = service;
     if (live === null) return null;
     const back = service.environments[other(live)];
-    if (!back.wasLive || back.release === null) return null;
+    if (fleetBefore(service) === null && (!back.wasLive || back.release === null)) return null;
     const release = releaseOf(service, service.environments[live].release ?? 0);
     if (!release) return null;
     const counters = router.capabilities.counters

@@ -1,5 +1,6 @@
 import { other } from '../core/colour.ts';
 import { errorRecord } from '../core/errors.ts';
+import { fleetBefore } from '../core/fleet.ts';
 import type { Service } from '../core/service.ts';
 import { worthRecording } from '../core/write-tally.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -9,8 +10,12 @@ import { LogUnwritable, type Journal } from './journal.ts';
 const everyMs = 2000;
 
 /** Whether somebody may want to know what going back loses. */
-const hasWayBack = ({ live, environments }: Service): boolean =>
-  live !== null && environments[other(live)].wasLive && environments[other(live)].release !== null;
+const hasWayBack = (service: Service): boolean => {
+  const { live, environments } = service;
+  if (live === null) return false;
+  const back = environments[other(live)];
+  return (back.wasLive && back.release !== null) || fleetBefore(service) !== null;
+};
 
 /**
  * Takes what the router has counted of the writes into the log while there is a way back, so that the verdict outlives the router. It only

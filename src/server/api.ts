@@ -130,6 +130,15 @@ export interface EnvironmentView {
   } | null;
 }
 
+/** A release that users reach, and which part of the traffic it gets, in per cent. */
+export interface VersionView {
+  readonly release: number;
+  readonly version: string;
+  readonly share: number;
+  /** The environments that serve it. */
+  readonly sides: readonly Colour[];
+}
+
 export interface ServiceView {
   readonly name: string;
   readonly live: Colour | null;
@@ -138,6 +147,8 @@ export interface ServiceView {
   readonly epoch: number;
   /** Null: one side has it all. Absent: the controller is of a version that does not know it. */
   readonly weights?: WeightsView | null;
+  /** Which releases users reach. Absent: as above. */
+  readonly versions?: readonly VersionView[];
   readonly listen: string | null;
   readonly preview: string | null;
   readonly environments: Readonly<Record<Colour, EnvironmentView>>;

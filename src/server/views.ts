@@ -5,7 +5,15 @@ import { underWay, type Deployment } from '../core/deployment.ts';
 import { pausedBy } from '../core/interventions.ts';
 import { quantileMs } from '../core/latency.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
-import { current, releaseOf, roleOf, weightsInForce, type ModeSet, type Service } from '../core/service.ts';
+import {
+  current,
+  releaseOf,
+  roleOf,
+  serves,
+  weightsInForce,
+  type ModeSet,
+  type Service,
+} from '../core/service.ts';
 import { failures, type Counters } from '../core/traffic.ts';
 import { percentOf } from '../core/weights.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -13,7 +21,15 @@ import { measured } from '../engine/walk.ts';
 import { judgedOf } from '../core/analysis/state.ts';
 import type { InstanceStatus } from '../ports/platform.ts';
 import { stepOf } from '../steps/index.ts';
-import type { DeploymentView, EnvironmentView, ModeView, PlanView, ServiceView, WeightsView } from './api.ts';
+import type {
+  DeploymentView,
+  EnvironmentView,
+  ModeView,
+  PlanView,
+  ServiceView,
+  VersionView,
+  WeightsView,
+} from './api.ts';
 
 const words = (step: PlannedStep): { describe: string; describeUndo: string | null } => {
   const { describe, describeUndo } = stepOf(step);
@@ -79,6 +95,26 @@ function weightsView(service: Service): WeightsView | null {
   return weights ? percentOf(weights) : null;
 }
 
+/** Which releases users reach, each with its part of the traffic: more than one while a release goes live step by step. */
+function versionsView(service: Service): VersionView[] {
+  const weights = weightsInForce(service);
+  const versions: VersionView[] = [];
+  for (const colour of colours) {
+    const number = service.environments[colour].release;
+    if (number === null || !serves(service, colour)) continue;
+    const share = weights ? percentOf(weights)[colour] : 100;
+    const at = versions.findIndex(({ release }) => release === number);
+    const known = versions[at];
+    if (known) versions[at] = { ...known, share: known.share + share, sides: [...known.sides, colour] };
+    else
+      versions.push({
+        ...{ release: number, version: releaseOf(service, number)?.version ?? '' },
+        ...{ share, sides: [colour] },
+      });
+  }
+  return versions;
+}
+
 /** Without its page, which may be long. */
 export function modeView({ mode: { page: _page, ...mode }, by, reason, at }: ModeSet): ModeView {
   return { ...mode, by, reason, at };
@@ -126,6 +162,7 @@ export async function serviceView(engine: Engine, name: string): Promise<Service
     mode: set ? modeView(set) : null,
     epoch: service.epoch,
     weights: weightsView(service),
+    versions: versionsView(service),
     listen: listen ? formatAddress(listen) : null,
     preview: preview ? formatAddress(preview) : null,
     environments: { blue: environment(colours[0]), green: environment(colours[1]) },

@@ -1,8 +1,10 @@
 import { describeCut, noneCut } from '../core/cut.ts';
 import { formatDuration } from '../core/duration.ts';
 import type { ServiceEvent } from '../core/event.ts';
+import { lostTrafficAt } from '../core/deployment.ts';
 import { endInFlight, untilNoneInFlight } from './in-flight.ts';
 import { nothingToUndo, type Step } from './step.ts';
+import { deploymentNow } from './under-way.ts';
 
 /** How long after the switch its effect on latency is looked at. */
 const settleMs = 200;
@@ -14,8 +16,8 @@ export const drain: Step<'drain'> = {
 
   async run({ colour, forMs, closeOverMs }, context) {
     const { clock, deployment, signal } = context;
-    const { switches, measured } = context.service().deployments[deployment - 1] ?? {};
-    const switchedAt = switches?.at(-1)?.at ?? clock.now();
+    const { measured } = context.service().deployments[deployment - 1] ?? {};
+    const switchedAt = lostTrafficAt(deploymentNow(context), colour) ?? clock.now();
     // Run again after a crash, it does not begin anew.
     const forMore = Math.max(0, Math.min(forMs, forMs - (clock.now() - switchedAt)));
     let { left, tookMs } = (await untilNoneInFlight(context, colour, forMore)) ?? { left: 0, tookMs: 0 };

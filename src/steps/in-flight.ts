@@ -1,5 +1,6 @@
 import type { Colour } from '../core/colour.ts';
 import { combineCut, noneCut, type Cut } from '../core/cut.ts';
+import { lostTrafficAt } from '../core/deployment.ts';
 import { CutoverError } from '../core/errors.ts';
 import type { Counters } from '../core/traffic.ts';
 import type { StepContext } from './step.ts';
@@ -21,7 +22,7 @@ export async function untilNoneInFlight(
   const begun = clock.monotonic();
   if ((await router.read(service)) === null) return null;
   if (!router.capabilities.inFlight) {
-    const left = forMs - (clock.now() - lastSwitchedAt(context));
+    const left = forMs - (clock.now() - lastLostAt(context, colour));
     if (left > 0) await clock.sleep(Math.min(left, forMs), signal);
     return { left: 0, tookMs: clock.monotonic() - begun, counters: await router.counters(service) };
   }
@@ -35,12 +36,9 @@ export async function untilNoneInFlight(
   }
 }
 
-/** When the traffic was moved last; 0: never. */
-const lastSwitchedAt = (context: StepContext): number =>
-  context
-    .service()
-    .deployments.findLast(({ switches }) => switches.length > 0)
-    ?.switches.at(-1)?.at ?? 0;
+/** When the side has lost the traffic last; 0: never. */
+const lastLostAt = (context: StepContext, colour: Colour): number =>
+  Math.max(0, ...context.service().deployments.map((deployment) => lostTrafficAt(deployment, colour) ?? 0));
 
 /** Beyond the time over which ends are spread: for the last of them to be heard of. */
 const lastEndMs = 5000;

@@ -10,6 +10,7 @@ import { keep } from './keep.ts';
 import { mirror } from './mirror.ts';
 import { passivate } from './passivate.ts';
 import { prepare } from './prepare.ts';
+import { rejoin } from './rejoin.ts';
 import { retire } from './retire.ts';
 import { ship } from './ship.ts';
 import { start } from './start.ts';
@@ -18,6 +19,7 @@ import { switchTraffic } from './switch.ts';
 import { verify } from './verify.ts';
 import { warm } from './warm.ts';
 import { weigh } from './weigh.ts';
+import { withdraw } from './withdraw.ts';
 
 const steps: { readonly [K in StepKind]: Step<K> } = {
   prepare,
@@ -30,6 +32,8 @@ const steps: { readonly [K in StepKind]: Step<K> } = {
   gate,
   weigh,
   hold,
+  withdraw,
+  rejoin,
   passivate,
   switch: switchTraffic,
   activate,

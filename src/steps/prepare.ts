@@ -1,8 +1,11 @@
 import { addressesOf } from '../core/placement.ts';
 import { formatAddress } from '../core/address.ts';
+import type { Deployment } from '../core/deployment.ts';
 import { neededReleases } from '../core/service.ts';
 import { routedLayer } from '../core/spec.ts';
+import { bringBack } from './bring-back.ts';
 import type { Step } from './step.ts';
+import { deploymentNow } from './under-way.ts';
 import { vacate } from './vacate.ts';
 
 export const prepare: Step<'prepare'> = {
@@ -10,7 +13,8 @@ export const prepare: Step<'prepare'> = {
     retires === null
       ? `choose addresses on ${colour}`
       : `stop release ${retires} on ${colour} and choose addresses there`,
-  describeUndo: ({ colour }) => `leave ${colour} empty`,
+  describeUndo: ({ colour, restores }) =>
+    restores === undefined ? `leave ${colour} empty` : `bring release ${restores} back on ${colour}`,
 
   async run({ colour, release: number }, context) {
     await vacate(context, colour);
@@ -20,6 +24,7 @@ export const prepare: Step<'prepare'> = {
     await context.platform.prune(context.service().name, [
       ...neededReleases(context.service(), release.spec.keepReleases),
       number,
+      ...restorable(deploymentNow(context)),
     ]);
     const addresses = addressesOf(placement, routedLayer(release.spec)).map(formatAddress);
     return {
@@ -28,8 +33,16 @@ export const prepare: Step<'prepare'> = {
     };
   },
 
-  async undo({ colour }, context) {
+  async undo({ colour, restores }, context) {
+    if (restores !== undefined) {
+      await bringBack(context, colour, restores);
+      return { says: `${colour} holds release ${restores} again` };
+    }
     await vacate(context, colour);
     return { says: `${colour} is empty` };
   },
 };
+
+/** The releases that are brought back if the deployment is taken back. */
+const restorable = ({ plan }: Deployment): number[] =>
+  plan.steps.flatMap((step) => (step.kind === 'prepare' ? (step.restores ?? []) : []));

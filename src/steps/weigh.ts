@@ -1,13 +1,12 @@
 import type { Colour } from '../core/colour.ts';
 import { formatDuration } from '../core/duration.ts';
-import type { ServiceEvent } from '../core/event.ts';
 import { promotedBy } from '../core/interventions.ts';
-import { failures, type SideCounters } from '../core/traffic.ts';
-import { sameWeights, type Weights } from '../core/weights.ts';
+import type { Weights } from '../core/weights.ts';
+import { isInForce, weighedEvent } from './division.ts';
 import { expectRunning } from './expect-running.ts';
 import { untilNoneInFlight } from './in-flight.ts';
-import { publish, type Published } from './publish.ts';
-import type { Step, StepContext } from './step.ts';
+import { publish } from './publish.ts';
+import type { Step } from './step.ts';
 import { deploymentNow } from './under-way.ts';
 
 export const weigh: Step<'weigh'> = {
@@ -49,32 +48,3 @@ export const weigh: Step<'weigh'> = {
 
 const weightsOf = (to: Colour, weight: number): Weights =>
   to === 'blue' ? { blue: weight, green: 100 - weight } : { blue: 100 - weight, green: weight };
-
-/** Whether the router divides the traffic so, by the newest order that the log knows: an older one that is still on its way is refused then. */
-async function isInForce(context: StepContext, live: Colour, weights: Weights | undefined): Promise<boolean> {
-  const { name, epoch, ...service } = context.service();
-  if (service.routed !== live || !sameWeights(service.weights ?? undefined, weights)) return false;
-  const route = await context.router.read(name);
-  return (
-    route !== null && route.epoch === epoch && route.live === live && sameWeights(route.weights, weights)
-  );
-}
-
-function weighedEvent(
-  deployment: number,
-  to: Colour,
-  weight: number,
-  { applied: { epoch, holdMs, held, counters } }: Published,
-): ServiceEvent {
-  const count = (side: SideCounters) => ({
-    requests: side.requests,
-    failed: failures(side),
-    writes: side.writes,
-  });
-  return {
-    type: 'traffic-weighed',
-    ...{ deployment, epoch, to, weight, holdMs, held, bootId: counters.bootId },
-    blue: count(counters.blue),
-    green: count(counters.green),
-  };
-}

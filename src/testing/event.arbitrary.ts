@@ -90,6 +90,13 @@ const planned: fc.Arbitrary<PlannedStep> = fc.oneof(
     weight: fc.integer({ min: 0, max: 100 }),
   }),
   fc.record({
+    kind: fc.constantFrom('withdraw' as const, 'rejoin' as const),
+    colour,
+    live: colour,
+    release: number,
+    weights: fc.record({ blue: fc.integer({ min: 1, max: 100 }), green: fc.integer({ min: 0, max: 100 }) }),
+  }),
+  fc.record({
     kind: fc.constant('gate' as const),
     gate: number,
     release: number,

@@ -94,6 +94,23 @@ controller pid 4000, version ${status().controller.version}, up 1h1m; proxy pid 
     expect(lines).toContain('  way back: nothing is kept to go back to');
   });
 
+  test('shows which releases users reach, and that both serve where that is one', () => {
+    const weights = { blue: 50, green: 50 };
+    const one = { release: 2, version: 'v2' };
+    const whole = serviceLines(
+      service({ weights, versions: [{ ...one, share: 100, sides: ['blue', 'green'] }] }),
+      drawing,
+    );
+    expect(whole).toContain('  both serve: blue 50 %, green 50 %');
+    const versions = [
+      { release: 1, version: 'v1', share: 50, sides: ['blue'] as const },
+      { ...one, share: 50, sides: ['green'] as const },
+    ];
+    expect(serviceLines(service({ weights, versions }), drawing)).toContain(
+      '  ! mixed versions: release 1 (v1) 50 %, release 2 (v2) 50 %',
+    );
+  });
+
   test('says what to do where there is no service, no proxy, or no way to write', () => {
     expect(shown(statusLines(status({ services: [], proxy: null }), drawing))).toContain(
       'cutover deploy makes the first one',

@@ -48,9 +48,16 @@ export function serviceLines(service: ServiceView, drawing: StatusDrawing): stri
   const lines = [`${paint.bold(name)}  ${at.join('  ')}`];
   if (mode !== null && mode.mode !== 'open')
     lines.push(`  ${paint.yellow('!')} ${modeLine(mode, paint)}`, `    ${paint.dim(setLine(mode))}`);
-  if (service.weights)
+  const { weights, versions = [] } = service;
+  if (weights) {
+    const parts = colours.map((colour) => `${colour} ${share(weights[colour])}`).join(', ');
+    // One release on both is how a split fleet is in normal times.
+    if (versions.length === 1) lines.push(`  both serve: ${parts}`);
+    else lines.push(`  ${paint.yellow('!')} the traffic is divided: ${parts}`);
+  }
+  if (versions.length > 1)
     lines.push(
-      `  ${paint.yellow('!')} the traffic is divided: ${colours.map((colour) => `${colour} ${share(service.weights?.[colour] ?? 0)}`).join(', ')}`,
+      `  ${paint.yellow('!')} mixed versions: ${versions.map((each) => `${releaseName(each.release, each.version)} ${share(each.share)}`).join(', ')}`,
     );
   lines.push('');
 

@@ -1,14 +1,16 @@
 import { z } from 'zod';
 import { Duration } from '../duration.ts';
+import { Share as ShareOfAll } from '../share.ts';
 import { CanaryStep, HoldTime, Share } from './canary.ts';
 
-const kinds = ['blue-green', 'canary', 'custom'] as const;
+const kinds = ['blue-green', 'canary', 'split-fleet', 'custom'] as const;
 const moduleError = { error: 'expected the path of a .ts, .mts, .js or .mjs file' };
 
 /** Which keys belong to which kind. */
 const own = {
   'blue-green': [],
   canary: ['steps', 'weights', 'hold'],
+  'split-fleet': ['capacity', 'onSecondFailure'],
   custom: ['module', 'options'],
 } as const satisfies Record<(typeof kinds)[number], readonly string[]>;
 
@@ -19,7 +21,7 @@ export const StrategySpec = z
       .enum(kinds)
       .default('blue-green')
       .describe(
-        '`blue-green`: all traffic is switched at once. `canary`: the new side gets a part of it first, by `steps` or `weights`. `custom`: a function of your own writes the steps. All can be switched back. See docs/strategies.md.',
+        '`blue-green`: all traffic is switched at once. `canary`: the new side gets a part of it first, by `steps` or `weights`. `split-fleet`: both environments serve in normal times, and are renewed one after the other. `custom`: a function of your own writes the steps. All can be switched back. See docs/strategies.md.',
       ),
     steps: z
       .array(CanaryStep)
@@ -36,6 +38,15 @@ export const StrategySpec = z
     hold: HoldTime.optional().describe(
       'For `canary` with `weights`: how long each is held. Default: until somebody says `cutover resume`.',
     ),
+    capacity: ShareOfAll.optional().describe(
+      'For `split-fleet`: this share of the capacity stays in service throughout, such as 50% (the default). A plan that cannot keep it is refused.',
+    ),
+    onSecondFailure: z
+      .enum(['back', 'hold'])
+      .optional()
+      .describe(
+        'For `split-fleet`: what becomes of the half that is renewed already when the other half fails. `back` (the default): it is taken back too. `hold`: it goes on to serve, and a person decides.',
+      ),
     module: z
       .string(moduleError)
       .regex(/^[^\0]*[^/\0]\.m?[jt]s$/, moduleError)

@@ -11,7 +11,7 @@ const kindsOf: Readonly<Record<Exclude<HookStage, 'rollback'>, readonly StepKind
   start: ['start', 'health', 'warm'],
   verify: ['verify'],
   // From the first part of the traffic that moves.
-  switch: ['weigh', 'hold', 'switch'],
+  switch: ['weigh', 'withdraw', 'rejoin', 'hold', 'switch'],
   bake: ['bake'],
   retire: ['retire'],
 };
@@ -79,6 +79,8 @@ class HooksOf {
       if (stage === 'rollback') {
         const undo = this.plan.kind !== 'rollback';
         const moving = steps.flatMap((step, at) => {
+          if (step.kind === 'rejoin')
+            return [{ at, about: { colour: step.colour, release: step.release, from: step.live } }];
           const moves = (step.kind === 'switch' && step.from !== null) || step.kind === 'weigh';
           return moves ? [{ at, about: { colour: step.to, release: step.release, from: step.from } }] : [];
         });

@@ -6,6 +6,7 @@ import { authoredPlan } from './authored.ts';
 import { blueGreen } from './blue-green.ts';
 import { canary } from './canary.ts';
 import { withPolicies } from './policies.ts';
+import { splitFleet } from './split-fleet.ts';
 
 /** Writes the plan for taking a release live, from what the log says. Pure. */
 export type Strategy = (service: Service, release: Release, written: unknown) => Plan;
@@ -13,6 +14,7 @@ export type Strategy = (service: Service, release: Release, written: unknown) =>
 const strategies: Readonly<Record<Spec['strategy']['kind'], Strategy>> = {
   'blue-green': blueGreen,
   canary,
+  'split-fleet': splitFleet,
   custom: authoredPlan,
 };
 

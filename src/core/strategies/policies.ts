@@ -2,6 +2,7 @@ import type { Plan } from '../plan.ts';
 import type { Service } from '../service.ts';
 import type { Spec } from '../spec.ts';
 import { analysed } from './analysed.ts';
+import { leavingFleet } from './leaving-fleet.ts';
 import { withGates } from './gates.ts';
 import { withMirror } from './mirror.ts';
 import { warmUp } from './warm-up.ts';
@@ -15,7 +16,15 @@ import { withWorkers } from './workers.ts';
 export type Policy = (plan: Plan, service: Service, spec: Spec) => Plan;
 
 /** In the order in which they are applied: the steps of a later one stand around those of the ones before. */
-const policies: readonly Policy[] = [warmUp, withMirror, analysed, withGates, withWorkers, withHooks];
+const policies: readonly Policy[] = [
+  leavingFleet,
+  warmUp,
+  withMirror,
+  analysed,
+  withGates,
+  withWorkers,
+  withHooks,
+];
 
 /** The plan with what the spec asks for beyond the strategy. */
 export const withPolicies = (plan: Plan, service: Service, spec: Spec): Plan =>

@@ -3,9 +3,12 @@ import { formatAddress } from '../address.ts';
 import { CutoverError } from '../errors.ts';
 import { ready } from '../environment.ts';
 import type { Plan } from '../plan.ts';
-import { releaseOf, roleOf, type Service } from '../service.ts';
+import type { Release } from '../release.ts';
+import { releaseOf, roleOf, serves, type Service } from '../service.ts';
+import { fleetBefore } from '../fleet.ts';
 import { drainOf } from './drain-of.ts';
 import { withPolicies } from './policies.ts';
+import { splitFleet } from './split-fleet.ts';
 
 /** Traffic to a side that is ready already: no boot, no ship, no wait. */
 function toSide(kind: 'rollback' | 'switch', service: Service, from: Colour, to: Colour): Plan {
@@ -45,6 +48,8 @@ export function rollback(service: Service): Plan {
   if (live === null) return refuse('that nothing was ever live');
   const to = other(live);
   if (roleOf(service, to) !== 'standby') {
+    const before = releaseOf(service, fleetBefore(service) ?? 0);
+    if (before) return fleetRollback(service, before);
     const { release, phase } = service.environments[to];
     return refuse(
       release === null ? `${to} empty` : `release ${release} on ${to} ${phase}, which was never live`,
@@ -53,12 +58,22 @@ export function rollback(service: Service): Plan {
   return toSide('rollback', service, live, to);
 }
 
+/** The release before to both environments, by the road on which every release comes. */
+function fleetRollback(service: Service, before: Release): Plan {
+  const plan: Plan = { ...splitFleet(service, before), kind: 'rollback' };
+  return withPolicies(plan, service, before.spec);
+}
+
 /** Traffic to the named side. Throws `already-live` or `not-ready`. */
 export function switchTo(service: Service, to: Colour): Plan {
   const { live, name } = service;
   if (live === to)
     throw new CutoverError('already-live', `service ${name}: ${to} is live already`, {
       next: `cutover switch ${other(to)}`,
+    });
+  if (live !== null && serves(service, to))
+    throw new CutoverError('already-live', `service ${name}: ${to} serves already, beside ${live}`, {
+      next: 'cutover deploy renews one after the other; cutover rollback takes both back to the release before',
     });
   const environment = service.environments[to];
   if (live === null || !ready(environment)) {
