@@ -26,6 +26,8 @@ try {
     entrypoints: [resolve(root, values.entry)],
     target: 'bun',
     format: 'esm',
+    // Native parts of ssh2, which does without.
+    external: ['cpu-features', '*.node'],
     minify: { syntax: true, whitespace: true, identifiers: false },
     // Inside the file, so that stack traces name our files and lines.
     sourcemap: 'inline',

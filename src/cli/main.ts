@@ -17,6 +17,9 @@ switch (verb) {
   case 'proxy-issuer':
     process.exitCode = await (await import('./processes/proxy-issuer.ts')).run(rest);
     break;
+  case 'host':
+    process.exitCode = await (await import('./processes/host.ts')).run(rest);
+    break;
   case 'strategy':
     process.exitCode = await (await import('./processes/strategy.ts')).run(rest);
     break;

@@ -98,6 +98,9 @@ const loaderAlone = new RegExp(
     'only with driver: ',
     'since driver is host',
     'no hosts unless driver is host',
+    'no ssh unless driver is host',
+    'expected a host of blue or green',
+    'expected an IP address such as',
     'each host once, in one environment',
     'expected fewer than the hosts of',
     String.raw`under one of router\.paths`,
@@ -177,7 +180,7 @@ describe('the JSON Schema accepts what the loader accepts, and nothing else', ()
       { numRuns: 400 },
     );
     // Two seconds of work, on a machine that may be busy with other things.
-  }, 30_000);
+  }, 120_000);
 });
 
 test('it names itself and its draft, and has no host', () => {

@@ -13,6 +13,8 @@ export const errorTable = {
   'proxy-running': { exit: 3, title: 'A proxy is running already' },
   'agent-absent': { exit: 3, title: 'The agent does not answer' },
   'agent-refused': { exit: 3, title: 'The agent does not know us' },
+  'host-key-refused': { exit: 3, title: 'A host is not known, or shows another key' },
+  'ssh-refused': { exit: 3, title: 'A host cannot be used by SSH' },
   'agent-running': { exit: 3, title: 'An agent is running already' },
   'upgrade-refused': { exit: 8, title: 'The proxy does not become the program on disk' },
   'service-unknown': { exit: 4, title: 'There is no such service' },

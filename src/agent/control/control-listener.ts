@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Address } from '../../core/address.ts';
-import { CutoverError, errorRecord, type ErrorCode } from '../../core/errors.ts';
-import { controlPrefix, EnrollRequest, mostOrderBytes, RenewRequest } from '../../platforms/host/protocol.ts';
+import { CutoverError } from '../../core/errors.ts';
+import { controlPrefix, EnrollRequest, RenewRequest } from '../../platforms/host/protocol.ts';
 import { type Listening, unlistenable } from '../listening.ts';
+import { answer, bodyOf, obeyed } from './answer.ts';
 import type { Authority } from './authority.ts';
 import type { Invitations } from './invitations.ts';
 import type { Orders } from './orders.ts';
@@ -17,12 +18,6 @@ export interface ControlOptions {
   readonly say: (text: string) => void;
 }
 
-const statusOf: Partial<Record<ErrorCode, number>> = {
-  'request-invalid': 400,
-  'agent-refused': 403,
-  'release-unknown': 404,
-  internal: 500,
-};
 /** For a handshake and for the head of a request: nobody holds a connection by saying nothing. */
 const silenceMs = 10_000;
 
@@ -47,7 +42,7 @@ export async function listenForControllers(options: ControlOptions): Promise<Lis
     requestTimeout: 0,
   });
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    void answer(options, request, response);
+    void answer((signal) => handled(options, request, signal), response, options.say);
   });
   server.on('tlsClientError', () => undefined); // A peer that speaks no TLS is let go.
   await new Promise<void>((resolve, reject) => {
@@ -63,36 +58,6 @@ export async function listenForControllers(options: ControlOptions): Promise<Lis
         server.closeAllConnections();
       }),
   };
-}
-
-async function answer(
-  options: ControlOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const gone = new AbortController();
-  response.on('close', () => gone.abort(new Error('the controller has gone')));
-  try {
-    const answered = await handled(options, request, gone.signal);
-    respond(response, 200, answered);
-  } catch (error) {
-    const record = errorRecord(error);
-    if (record.code === 'internal') options.say(record.message);
-    // What was not read of a body would be taken for the next request.
-    response.setHeader('connection', 'close');
-    respond(response, statusOf[record.code] ?? 409, { error: record });
-  }
-}
-
-function respond(response: ServerResponse, status: number, answered: unknown): void {
-  if (response.destroyed) return;
-  const isText = typeof answered === 'string';
-  const body = isText ? answered : JSON.stringify(answered);
-  response.writeHead(status, {
-    'content-type': isText ? 'application/x-pem-file' : 'application/json',
-    'content-length': Buffer.byteLength(body),
-  });
-  response.end(body);
 }
 
 async function handled(
@@ -125,17 +90,7 @@ async function handled(
     );
   if (name === 'renew')
     return { certificate: await authority.admit(wanted(RenewRequest, await bodyOf(request)).request) };
-  if (name.startsWith('content/')) return orders.receive(name.slice('content/'.length), request, signal);
-  const answered = orders.obey(name, await bodyOf(request));
-  if (answered === undefined)
-    throw new CutoverError(
-      'request-invalid',
-      `expected an order of protocol 1, found ${name.slice(0, 100)}`,
-      {
-        next: 'have the same version of Cutover on the host and at the controller',
-      },
-    );
-  return answered;
+  return obeyed(orders, name, request, signal);
 }
 
 function wanted<T>(
@@ -145,25 +100,4 @@ function wanted<T>(
   const { data } = schema.safeParse(body);
   if (data !== undefined) return data;
   throw new CutoverError('request-invalid', 'expected a request of protocol 1, found something else');
-}
-
-async function bodyOf(request: IncomingMessage): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    if (!(chunk instanceof Uint8Array)) throw new TypeError('expected bytes from the socket');
-    bytes += chunk.length;
-    if (bytes > mostOrderBytes)
-      throw new CutoverError(
-        'request-invalid',
-        `expected an order of at most ${mostOrderBytes} bytes, found more`,
-      );
-    chunks.push(chunk);
-  }
-  try {
-    const text = Buffer.concat(chunks).toString('utf8');
-    return text === '' ? {} : JSON.parse(text);
-  } catch (cause) {
-    throw new CutoverError('request-invalid', 'expected a body of JSON', { cause });
-  }
 }

@@ -10,6 +10,7 @@ import type { EnvironmentRef, InstanceStatus } from '../../ports/platform.ts';
 import { slotCount } from '../../platforms/choose-placement.ts';
 import { Enrollments } from '../../platforms/host/enrollment.ts';
 import { HostPlatform } from '../../platforms/host/host-platform.ts';
+import { SshHosts } from '../../platforms/host/ssh/ssh-hosts.ts';
 import { spread } from '../../platforms/host/spread.ts';
 import { createProcessPlatform, type ProcessPlatform } from '../../platforms/process/platform.ts';
 import { removeSealed } from '../../platforms/process/sealed-tree.ts';
@@ -74,6 +75,10 @@ class Fleet {
       workshop: this.own,
       client: (host) => enrollments.client(host),
       hosts: () => enrollments.names(),
+      ssh: new SshHosts({
+        program: () => Promise.reject(new Error('there is none by SSH')),
+        say: () => undefined,
+      }),
       say: (text) => void this.said.push(text),
     });
   }

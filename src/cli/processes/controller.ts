@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createCommandRunner } from '../../checks/command-runner.ts';
 import { selfCommand } from '../self.ts';
+import { selfFiles } from '../self-files.ts';
 import { createProcessStrategist } from '../../strategists/process.ts';
 import { createChecker } from '../../checks/index.ts';
 import { systemClock } from '../../clocks/system.ts';
@@ -18,6 +19,7 @@ import { Tenure } from '../../engine/tenure.ts';
 import { createNotifier } from '../../notifiers/index.ts';
 import { Enrollments } from '../../platforms/host/enrollment.ts';
 import { HostPlatform } from '../../platforms/host/host-platform.ts';
+import { SshHosts } from '../../platforms/host/ssh/ssh-hosts.ts';
 import { createProcessPlatform } from '../../platforms/process/platform.ts';
 import { identityOf, isAlive, ProcessIdentity } from '../../proxy/keeper/process-identity.ts';
 import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
@@ -117,6 +119,7 @@ async function control(
     workshop: platform,
     client: (host) => enrollments.client(host),
     hosts: () => enrollments.names(),
+    ssh: new SshHosts({ program: async () => ({ files: await selfFiles() }), say }),
     say,
   });
   const renew = (): void => {
@@ -169,6 +172,8 @@ async function control(
     // One damaged record must not keep the rest from being looked after.
     warnings.push(errorRecord(error).message);
   }
+  // Hosts that do not answer keep nobody waiting.
+  hosts.adopt().catch((error: unknown) => say(errorRecord(error).message));
   for (const { message } of await engine.resume()) warnings.push(message);
   for (const warning of warnings) say(warning);
 
@@ -205,6 +210,7 @@ async function control(
       environments.flatMap((environment) => [platform.stop(environment), hosts.stop(environment)]),
     );
   }
+  await hosts.close();
   await platform.close();
   if (request) await tenure.end();
   store.close();

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { Name } from './name.ts';
+import { SshSpec } from './ssh.ts';
 
 const hosts = (colour: string): z.ZodType<string[], string[]> =>
   z
     .array(Name)
     .min(1, { error: 'expected at least one host' })
     .max(256)
-    .describe(`The hosts of ${colour}, by the names under which they are enrolled.`);
+    .describe(`The hosts of ${colour}, by the names under which they are enrolled, or that ssh.hosts has.`);
 
 /** Where environments run, as a user writes it under `platform`. */
 export const PlatformSpec = z
@@ -15,7 +16,7 @@ export const PlatformSpec = z
       .enum(['process', 'host'])
       .default('process')
       .describe(
-        'Where environments run: `process`: on this machine. `host`: on hosts with agents, see docs/hosts.md.',
+        'Where environments run: `process`: on this machine. `host`: on hosts with agents or by SSH, see docs/hosts.md.',
       ),
     addresses: z
       .enum(['ip', 'port'])
@@ -27,6 +28,7 @@ export const PlatformSpec = z
       .strictObject({ blue: hosts('blue'), green: hosts('green') })
       .optional()
       .describe('With `driver: host`: the hosts of each environment; none is in both.'),
+    ssh: SshSpec.optional().describe('With `driver: host`: hosts that are reached by SSH alone.'),
     parallel: z
       .int()
       .min(1)
@@ -42,13 +44,19 @@ export const PlatformSpec = z
         'With `driver: host`: how many hosts of an environment may be away when a deployment begins; the others take their instances.',
       ),
   })
-  .superRefine(({ driver, hosts: named, mayMiss }, context) => {
+  .superRefine(({ driver, hosts: named, mayMiss, ssh }, context) => {
     const refuse = (path: (string | number)[], input: unknown, message: string): void =>
       context.addIssue({ code: 'custom', path, input, message });
     if (driver === 'host' && !named)
       refuse(['hosts'], named, 'expected the hosts of blue and green, since driver is host');
     if (driver !== 'host' && named) refuse(['hosts'], named, 'expected no hosts unless driver is host');
+    if (driver !== 'host' && ssh) refuse(['ssh'], ssh, 'expected no ssh unless driver is host');
     if (!named) return;
+    const stray = Object.keys(ssh?.hosts ?? {}).find(
+      (host) => !named.blue.includes(host) && !named.green.includes(host),
+    );
+    if (stray !== undefined)
+      refuse(['ssh', 'hosts', stray], undefined, 'expected a host of blue or green, since it is none');
     for (const colour of ['blue', 'green'] as const) {
       const list = named[colour];
       const at = list.findIndex(

@@ -2,8 +2,9 @@ import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { Readable } from 'node:stream';
 import type { z } from 'zod';
 import { type Address, formatAddress } from '../../core/address.ts';
-import { CutoverError, errorRecord, type ErrorCode } from '../../core/errors.ts';
-import { controlPrefix, Failed } from './protocol.ts';
+import { CutoverError, errorRecord } from '../../core/errors.ts';
+import { type Calling, type HostClient, mostAnswerBytes, readAnswer } from './host-client.ts';
+import { controlPrefix } from './protocol.ts';
 
 /** The name in the certificate of every agent: which one it is, its authority says. */
 export const agentName = 'agent.cutover.internal';
@@ -17,121 +18,117 @@ export interface Credentials {
   readonly key?: string;
 }
 
-export interface Calling {
-  readonly signal?: AbortSignal | undefined;
-  /** For all of the answer; absent: as long as it takes. */
-  readonly timeoutMs?: number;
-}
+/** While a long answer is waited for: how often the agent is asked whether it is there, and how long it may say nothing to that. */
+const lookEveryMs = 5_000;
+const silenceMs = 5_000;
 
-const mostAnswerBytes = 64 * 1024 * 1024;
-
-/** Calls one agent, over TLS 1.3 with certificates of both sides. Each call may be repeated after `agent-absent`. */
-export class AgentClient {
+/** Calls one agent, over TLS 1.3 with certificates of both sides. */
+export class AgentClient implements HostClient {
   constructor(
     readonly host: string,
     readonly address: Address,
     private readonly credentials: Credentials,
   ) {}
 
-  async call<T>(name: string, order: unknown, schema: z.ZodType<T>, calling: Calling = {}): Promise<T> {
-    return this.#read(await this.#send(name, { body: JSON.stringify(order) }, calling), name, schema);
+  call<T>(name: string, order: unknown, schema: z.ZodType<T>, calling: Calling = {}): Promise<T> {
+    return this.#ask(name, JSON.stringify(order), schema, calling);
   }
 
-  /** Sends bytes as they come. */
   async send<T>(name: string, content: Readable, schema: z.ZodType<T>, calling: Calling = {}): Promise<T> {
     try {
       const body = Readable.toWeb(content) as unknown as ReadableStream<Uint8Array>;
-      return await this.#read(await this.#send(name, { body }, calling), name, schema);
+      return await this.#ask(name, body, schema, calling);
     } finally {
       content.destroy();
     }
   }
 
-  async #send(
+  async #ask<T>(
     name: string,
-    { body }: { readonly body: string | ReadableStream<Uint8Array> },
+    body: string | ReadableStream<Uint8Array>,
+    schema: z.ZodType<T>,
     { signal, timeoutMs }: Calling,
-  ): Promise<Response> {
-    const { authority, certificate, key } = this.credentials;
-    const limits = [signal, timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)];
+  ): Promise<T> {
+    const answered = new AbortController();
+    const gone = new AbortController();
+    const limits = [
+      ...(signal === undefined ? [] : [signal]),
+      gone.signal,
+      ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)]),
+    ];
+    const watch = timeoutMs === undefined ? this.#watch(answered.signal, gone) : Promise.resolve();
     try {
-      return await fetch(`https://${formatAddress(this.address)}${controlPrefix}${name}`, {
-        method: 'POST',
-        body,
-        redirect: 'manual',
-        signal: AbortSignal.any(limits.filter((each) => each !== undefined)),
-        tls: {
-          ca: authority,
-          ...(certificate === undefined || key === undefined ? {} : { cert: certificate, key }),
-          checkServerIdentity: (_: string, found: PeerCertificate) => checkServerIdentity(agentName, found),
-        },
-      });
+      const response = await this.#fetch(name, body, AbortSignal.any(limits));
+      const text = await textOf(response);
+      const { ok, status } = response;
+      return readAnswer({ host: this.host, place: this.#place, name }, { ok, status, text }, schema);
     } catch (cause) {
+      if (cause instanceof CutoverError) throw cause;
       if (signal?.aborted === true)
         throw new CutoverError('aborted', `${this.#place}: the order was given up`, { cause });
+      const found = errorRecord(gone.signal.aborted ? gone.signal.reason : cause).message;
       throw new CutoverError(
         'agent-absent',
-        `${this.#place}: expected an agent that answers, found: ${errorRecord(cause).message}`,
+        `${this.#place}: expected an agent that answers, found: ${found}`,
         { next: 'see that the host is up and that cutover agent run --control runs there', cause },
       );
+    } finally {
+      answered.abort();
+      await watch;
     }
   }
 
-  async #read<T>(response: Response, name: string, schema: z.ZodType<T>): Promise<T> {
-    const text = await this.#text(response);
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch (cause) {
-      throw this.#strange(name, `${response.status}: ${text.slice(0, 200)}`, cause);
-    }
-    if (!response.ok) {
-      const failed = Failed.safeParse(value);
-      if (!failed.success) throw this.#strange(name, `${response.status}: ${text.slice(0, 200)}`);
-      const { code, message, next, detail } = failed.data.error;
-      throw new CutoverError(code, `${this.host}: ${message}`, {
-        ...(next === undefined ? {} : { next }),
-        detail: { ...detail, host: this.host },
+  /** Sees to it that a host which is gone is not waited for: a connection does not tell by itself. */
+  async #watch(answered: AbortSignal, gone: AbortController): Promise<void> {
+    for (;;) {
+      const isOver = await new Promise<boolean>((resolve) => {
+        const timer = setTimeout(() => resolve(false), lookEveryMs);
+        answered.addEventListener('abort', () => {
+          clearTimeout(timer);
+          resolve(true);
+        });
+        if (answered.aborted) resolve(true);
       });
-    }
-    const answer = schema.safeParse(value);
-    if (answer.success) return answer.data;
-    throw this.#strange(name, answer.error.message, answer.error);
-  }
-
-  async #text(response: Response): Promise<string> {
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    try {
-      const body: AsyncIterable<Uint8Array> | null = response.body;
-      for await (const chunk of body ?? []) {
-        bytes += chunk.length;
-        if (bytes > mostAnswerBytes) throw new Error(`more than ${mostAnswerBytes} bytes`);
-        chunks.push(chunk);
+      if (isOver) return;
+      try {
+        const limit = AbortSignal.any([answered, AbortSignal.timeout(silenceMs)]);
+        await textOf(await this.#fetch('hello', '{}', limit));
+      } catch (error) {
+        if (answered.aborted) return;
+        gone.abort(new Error(`it answered no more: ${errorRecord(error).message}`, { cause: error }));
+        return;
       }
-    } catch (cause) {
-      throw new CutoverError(
-        'agent-absent',
-        `${this.#place}: expected a whole answer, found: ${errorRecord(cause).message}`,
-        { next: 'see that the host is up; the order may be given again', cause },
-      );
     }
-    return Buffer.concat(chunks).toString('utf8');
   }
 
-  #strange(name: string, found: string, cause?: unknown): CutoverError {
-    const code: ErrorCode = 'agent-refused';
-    return new CutoverError(
-      code,
-      `${this.#place}: expected an answer to ${name} of protocol 1, found ${found}`,
-      {
-        next: 'have the same version of Cutover on the host and here',
-        ...(cause === undefined ? {} : { cause }),
+  #fetch(name: string, body: string | ReadableStream<Uint8Array>, signal: AbortSignal): Promise<Response> {
+    const { authority, certificate, key } = this.credentials;
+    return fetch(`https://${formatAddress(this.address)}${controlPrefix}${name}`, {
+      method: 'POST',
+      body,
+      redirect: 'manual',
+      signal,
+      tls: {
+        ca: authority,
+        ...(certificate === undefined || key === undefined ? {} : { cert: certificate, key }),
+        checkServerIdentity: (_: string, found: PeerCertificate) => checkServerIdentity(agentName, found),
       },
-    );
+    });
   }
 
   get #place(): string {
     return `host ${this.host} (${formatAddress(this.address)})`;
   }
+}
+
+async function textOf(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  const body: AsyncIterable<Uint8Array> | null = response.body;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > mostAnswerBytes) throw new Error(`an answer of more than ${mostAnswerBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }

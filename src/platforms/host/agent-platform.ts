@@ -6,7 +6,7 @@ import { routedLayer } from '../../core/spec.ts';
 import type { EnvironmentRef, Platform, Shipped } from '../../ports/platform.ts';
 import { planRun } from '../process/run.ts';
 import { checkVariables, readSecretFile, readVariables } from '../process/variables.ts';
-import type { AgentClient } from './agent-client.ts';
+import type { HostClient } from './host-client.ts';
 import { packRelease } from './pack.ts';
 import {
   Addresses,
@@ -30,14 +30,14 @@ export interface Workshop extends Pick<Platform, 'ship' | 'prune'> {
 }
 
 /**
- * One host with an agent. A release is made in the workshop, on the controller's machine, and its content is sent as it is: what runs is the same,
+ * One host, with an agent or what obeys there in its place. A release is made in the workshop, on the controller's machine, and its content is sent as it is: what runs is the same,
  * byte by byte, wherever it runs. Secrets are read here when instances are started, and are kept there in files that only the agent's user can read.
  */
 export class AgentPlatform implements Platform {
   readonly capabilities = { addressPerColour: false, restarts: true };
 
   constructor(
-    private readonly agent: AgentClient,
+    private readonly agent: HostClient,
     private readonly workshop: Workshop,
     /** How many instances of a layer are on this host. Default: all. */
     private readonly share?: (release: Release, layer: string) => number,

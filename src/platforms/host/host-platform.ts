@@ -1,4 +1,4 @@
-import type { Colour } from '../../core/colour.ts';
+import { type Colour, colours } from '../../core/colour.ts';
 import { CutoverError } from '../../core/errors.ts';
 import type { Placement } from '../../core/placement.ts';
 import type { Release } from '../../core/release.ts';
@@ -12,11 +12,13 @@ import type {
   Shipped,
 } from '../../ports/platform.ts';
 import { Disk } from '../process/disk.ts';
-import type { AgentClient } from './agent-client.ts';
 import { AgentPlatform, type Workshop } from './agent-platform.ts';
 import { eachHost, failureOf, type HostResult } from './each-host.ts';
+import type { HostClient } from './host-client.ts';
 import { Hello } from './protocol.ts';
 import { type Seat, spread } from './spread.ts';
+import type { SshHosts } from './ssh/ssh-hosts.ts';
+import { type SshWay, wayTo } from './ssh/way.ts';
 import { formatStackCursor, parseStackCursor } from './stack-cursor.ts';
 import { type Seats, type StackRecord, StackRecords } from './stack-record.ts';
 
@@ -30,10 +32,12 @@ export interface HostPlatformOptions {
   readonly home: string;
   /** Where releases are made, on this machine. */
   readonly workshop: Workshop;
-  /** Throws `agent-refused` for a host that is not enrolled. */
-  readonly client: (host: string) => AgentClient;
+  /** For a host with an agent; throws `agent-refused` for one that is not enrolled. */
+  readonly client: (host: string) => HostClient;
   /** All hosts that are enrolled. */
   readonly hosts: () => readonly string[];
+  /** For hosts that are reached by SSH. */
+  readonly ssh: Pick<SshHosts, 'client' | 'close'>;
   readonly say: (text: string) => void;
 }
 
@@ -57,8 +61,9 @@ export class HostPlatform implements Platform {
       const record = await this.#settle(environment, await this.#records.read(environment));
       const { parallel, mayMiss } = release.spec.platform;
       const hosts = hostsOf(release, environment.colour);
+      const ways = waysOf(release, hosts, record.ways);
       const asked = await eachHost(hosts, parallel, (host) =>
-        this.options.client(host).call('hello', {}, Hello, { timeoutMs: helloMs }),
+        this.#client(host, ways).call('hello', {}, Hello, { timeoutMs: helloMs }),
       );
       const there = this.#present(`${environment.colour}: choosing addresses`, asked, mayMiss).filter(
         (host) => !record.owed.includes(host),
@@ -76,7 +81,11 @@ export class HostPlatform implements Platform {
       const seats = spread(layers, there);
       const used = there.filter((host) => seats.some((seat) => seat.host === host));
       const placed = await eachHost(used, parallel, (host) =>
-        this.#agent(host, seats).place(environment, release, localPlacement(previous, record.placed, host)),
+        this.#agent(host, ways, seats).place(
+          environment,
+          release,
+          localPlacement(previous, record.placed, host),
+        ),
       );
       const failure = failureOf(`${environment.colour}: choosing addresses`, placed);
       if (failure) throw failure;
@@ -92,7 +101,7 @@ export class HostPlatform implements Platform {
           );
         return { ...seat, address: found.address };
       });
-      await this.#records.write(environment, { ...record, placed: chosen });
+      await this.#records.write(environment, withWays({ ...record, placed: chosen }, ways));
       return { instances: chosen.map(({ layer, index, address }) => ({ layer, index, address })) };
     });
   }
@@ -102,8 +111,10 @@ export class HostPlatform implements Platform {
     const made = await this.options.workshop.ship(service, release, signal);
     if (colour === undefined) return made;
     const { parallel, mayMiss } = release.spec.platform;
-    const sent = await eachHost(hostsOf(release, colour), parallel, (host) =>
-      this.#agent(host, 'all').send(service, release, made, signal),
+    const hosts = hostsOf(release, colour);
+    const ways = waysOf(release, hosts);
+    const sent = await eachHost(hosts, parallel, (host) =>
+      this.#agent(host, ways).send(service, release, made, signal),
     );
     this.#present(`${colour}: shipping release ${release.number}`, sent, mayMiss);
     return made;
@@ -121,17 +132,18 @@ export class HostPlatform implements Platform {
       const record = await this.#settle(environment, await this.#records.read(environment));
       const seats = seatsFor(placement, [...record.placed, ...record.started]);
       const hosts = usedBy(seats);
+      const ways = waysOf(release, hosts, record.ways);
       // What another release has left there goes first, also on hosts that this one does not use.
       const others = record.up ? usedBy(record.started).filter((host) => !hosts.includes(host)) : [];
       const { parallel } = release.spec.platform;
       const stopped = failureOf(
         `${environment.colour}: stopping what ran`,
-        await eachHost(others, parallel, (host) => this.#agent(host, 'all').stop(environment)),
+        await eachHost(others, parallel, (host) => this.#agent(host, ways).stop(environment)),
       );
       if (stopped) throw stopped;
-      await this.#records.write(environment, { ...record, started: seats, up: true });
+      await this.#records.write(environment, withWays({ ...record, started: seats, up: true }, ways));
       const started = await eachHost(hosts, parallel, async (host) => {
-        const agent = this.#agent(host, seats);
+        const agent = this.#agent(host, ways, seats);
         await agent.send(environment.service, release, made);
         await agent.start(environment, release, onHost(seats, host));
       });
@@ -146,7 +158,7 @@ export class HostPlatform implements Platform {
       const record = await this.#records.read(environment);
       const hosts = [...new Set([...(record.up ? usedBy(record.started) : []), ...record.owed])];
       const stopped = await eachHost(hosts, usualParallel, (host) =>
-        this.#agent(host, 'all').stop(environment),
+        this.#agent(host, record.ways).stop(environment),
       );
       const absent = stopped.filter(({ error }) => error?.code === 'agent-absent').map(({ host }) => host);
       const failure = failureOf(
@@ -163,10 +175,10 @@ export class HostPlatform implements Platform {
   }
 
   async inspect(environment: EnvironmentRef): Promise<readonly InstanceStatus[]> {
-    const { started, up } = await this.#records.read(environment);
+    const { started, up, ways } = await this.#records.read(environment);
     if (!up) return [];
     const seen = await eachHost(usedBy(started), usualParallel, (host) =>
-      this.#agent(host, 'all').inspect(environment),
+      this.#agent(host, ways).inspect(environment),
     );
     return started.flatMap(({ layer, index, host, local, address }) => {
       const found = seen.find((each) => each.host === host);
@@ -183,17 +195,17 @@ export class HostPlatform implements Platform {
     layer: string,
     index: number,
   ): ReturnType<Platform['listening']> {
-    const { started } = await this.#records.read(environment);
+    const { started, ways } = await this.#records.read(environment);
     const seat = started.find((each) => each.layer === layer && each.index === index);
-    return seat ? this.#agent(seat.host, 'all').listening(environment, layer, seat.local) : [];
+    return seat ? this.#agent(seat.host, ways).listening(environment, layer, seat.local) : [];
   }
 
   async logs(environment: EnvironmentRef, { after, ...query }: LogQuery): Promise<Logs> {
     const cursors = after === undefined ? {} : parseStackCursor(after);
-    const { started } = await this.#records.read(environment);
+    const { started, ways } = await this.#records.read(environment);
     const hosts = usedBy(started);
     const read = await eachHost(hosts, usualParallel, (host) =>
-      this.#agent(host, 'all').logs(environment, {
+      this.#agent(host, ways).logs(environment, {
         ...query,
         // A host that the cursor does not know gives all of its run.
         ...(after === undefined ? {} : { after: cursors[host] ?? everything }),
@@ -220,8 +232,11 @@ export class HostPlatform implements Platform {
   }
 
   async prune(service: string, keep: readonly number[]): Promise<readonly number[]> {
-    const pruned = await eachHost(this.options.hosts(), usualParallel, (host) =>
-      this.#agent(host, 'all').pruneThere(service, keep),
+    const records = await Promise.all(colours.map((colour) => this.#records.read({ service, colour })));
+    const ways: Ways = Object.fromEntries(records.flatMap((record) => Object.entries(record.ways)));
+    const all = [...new Set([...this.options.hosts(), ...Object.keys(ways)])];
+    const pruned = await eachHost(all, usualParallel, (host) =>
+      this.#agent(host, ways).pruneThere(service, keep),
     );
     // What is left there is removed the next time.
     for (const { host, error } of pruned)
@@ -241,20 +256,29 @@ export class HostPlatform implements Platform {
     return AgentPlatform.variables(environment, release, placement);
   }
 
-  /** The agents do so by themselves. */
-  adopt(): Promise<void> {
-    return Promise.resolve();
+  /** Agents do so by themselves; on hosts that are reached by SSH, what looks after the instances is started where it is not, as after a reboot. */
+  async adopt(): Promise<void> {
+    for (const { environment, record } of await this.#records.all()) {
+      if (!record.up) continue;
+      const hosts = usedBy(record.started).filter((host) => record.ways[host] !== undefined);
+      const seen = await eachHost(hosts, usualParallel, (host) =>
+        this.#client(host, record.ways).call('hello', {}, Hello, { timeoutMs: helloMs }),
+      );
+      for (const { host, error } of seen)
+        if (error)
+          this.options.say(
+            `${environment.service} ${environment.colour}: host ${host}: nobody starts what crashes there again: ${error.message}`,
+          );
+    }
   }
 
   close(): Promise<void> {
-    return Promise.resolve();
+    return this.options.ssh.close();
   }
 
   /** What is to be kept, and what runs. */
   async #needed(service: string, keep: readonly number[]): Promise<readonly number[]> {
-    const running = await Promise.all(
-      (['blue', 'green'] as const).map((colour) => this.inspect({ service, colour })),
-    );
+    const running = await Promise.all(colours.map((colour) => this.inspect({ service, colour })));
     return [...keep, ...running.flat().map(({ release }) => release)];
   }
 
@@ -262,7 +286,7 @@ export class HostPlatform implements Platform {
   async #settle(environment: EnvironmentRef, record: StackRecord): Promise<StackRecord> {
     if (record.owed.length === 0) return record;
     const told = await eachHost(record.owed, usualParallel, (host) =>
-      this.#agent(host, 'all').stop(environment),
+      this.#agent(host, record.ways).stop(environment),
     );
     const settled = { ...record, owed: told.filter(({ error }) => error !== null).map(({ host }) => host) };
     await this.#records.write(environment, settled);
@@ -282,13 +306,18 @@ export class HostPlatform implements Platform {
     return results.filter(({ error }) => error === null).map(({ host }) => host);
   }
 
-  #agent(host: string, seats: readonly Seat[] | 'all'): AgentPlatform {
+  #client(host: string, ways: Ways): HostClient {
+    const way = ways[host];
+    return way === undefined ? this.options.client(host) : this.options.ssh.client(host, way);
+  }
+
+  /** @param seats where instances are; absent: for what does not depend on it */
+  #agent(host: string, ways: Ways, seats?: readonly Seat[]): AgentPlatform {
     const share =
-      seats === 'all'
-        ? undefined
-        : (_: Release, layer: string): number =>
-            seats.filter((seat) => seat.host === host && seat.layer === layer).length;
-    return new AgentPlatform(this.options.client(host), this.options.workshop, share);
+      seats &&
+      ((_: Release, layer: string): number =>
+        seats.filter((seat) => seat.host === host && seat.layer === layer).length);
+    return new AgentPlatform(this.#client(host, ways), this.options.workshop, share);
   }
 
   #turn({ service, colour }: EnvironmentRef): Turn {
@@ -306,6 +335,25 @@ function hostsOf({ spec }: Release, colour: Colour): readonly string[] {
   const hosts = spec.platform.hosts?.[colour] ?? [];
   if (hosts.length > 0) return hosts;
   throw new CutoverError('spec-invalid', `platform.hosts.${colour}: expected at least one host, found none`);
+}
+
+type Ways = Readonly<Record<string, SshWay>>;
+
+/** How hosts are reached: those of a release as it says, others as they were. */
+function waysOf(release: Release, hosts: readonly string[], before: Ways = {}): Ways {
+  const others = Object.entries(before).filter(([host]) => !hosts.includes(host));
+  const named = hosts.map((host) => [host, wayTo(host, release)] as const);
+  return Object.fromEntries([
+    ...others,
+    ...named.flatMap(([host, way]) => (way ? [[host, way] as const] : [])),
+  ]);
+}
+
+/** With the ways to the hosts that it speaks of, and no others. */
+function withWays(record: StackRecord, ways: Ways): StackRecord {
+  const { placed, started, owed } = record;
+  const hosts = new Set([...usedBy(placed), ...usedBy(started), ...owed]);
+  return { ...record, ways: Object.fromEntries(Object.entries(ways).filter(([host]) => hosts.has(host))) };
 }
 
 const usedBy = (seats: readonly { readonly host: string }[]): string[] => [

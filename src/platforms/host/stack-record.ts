@@ -2,8 +2,11 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { Address } from '../../core/address.ts';
 import type { EnvironmentRef } from '../../ports/platform.ts';
+import { colours } from '../../core/colour.ts';
+import { namesIn } from '../process/addresses.ts';
 import type { Disk } from '../process/disk.ts';
 import { readRecord, writeRecord } from '../process/record.ts';
+import { SshWay } from './ssh/way.ts';
 
 const Seats = z.array(
   z.strictObject({
@@ -26,6 +29,8 @@ export const StackRecord = z.strictObject({
   up: z.boolean(),
   /** Hosts that did not answer when they were to stop: they are told before they are used again. */
   owed: z.array(z.string()),
+  /** How those of these hosts are reached that have no agent. */
+  ways: z.record(z.string(), SshWay).default({}),
 });
 export type StackRecord = z.infer<typeof StackRecord>;
 
@@ -40,7 +45,17 @@ export class StackRecords {
 
   async read(environment: EnvironmentRef): Promise<StackRecord> {
     const found = await readRecord(this.#path(environment), StackRecord, remedy);
-    return found ?? { format: 1, placed: [], started: [], up: false, owed: [] };
+    return found ?? { format: 1, placed: [], started: [], up: false, owed: [], ways: {} };
+  }
+
+  async all(): Promise<{ environment: EnvironmentRef; record: StackRecord }[]> {
+    const found: { environment: EnvironmentRef; record: StackRecord }[] = [];
+    for (const service of await namesIn(join(this.home, 'stacks')))
+      for (const colour of colours) {
+        const environment = { service, colour };
+        found.push({ environment, record: await this.read(environment) });
+      }
+    return found;
   }
 
   write(environment: EnvironmentRef, record: StackRecord): Promise<void> {
