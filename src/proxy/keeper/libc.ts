@@ -54,6 +54,7 @@ export const linux = {
   TCP_DEFER_ACCEPT: 9,
   TCP_NOTSENT_LOWAT: 25,
   MSG_PEEK: 2,
+  MSG_MORE: 0x8000,
   SO_REUSEADDR: 2,
   SCM_RIGHTS: 1,
   MSG_DONTWAIT: 0x40,

@@ -11,6 +11,7 @@ import { type AnswerStatus, answer, isAnswerStatus } from './answer.ts';
 import type { ClientSocket } from './client-socket.ts';
 import type { Exchange } from './exchange.ts';
 import type { HandshakeProofs } from './handshake-proofs.ts';
+import { sendLast } from './last-segment.ts';
 import { Outlet } from './outlet.ts';
 import type { Limits } from './limits.ts';
 import type { Pages } from './pages.ts';
@@ -119,6 +120,8 @@ export class ClientConnection {
   /** Made when something is told of its requests. */
   private teller: AccountClient | null = null;
   private shut = false;
+  /** The kernel keeps the last bytes of the response until the connection ends. */
+  private lastSent = false;
   /** It is a stream of HTTP/2, whose request was put into the words of HTTP/1.1. */
   multiplexed = false;
   /** No request is read from it: it goes to an instance as it is. */
@@ -315,6 +318,15 @@ export class ClientConnection {
   /** False if some of it has to wait; the user's `onClientDrain` follows. */
   write(bytes: Uint8Array, from: number, to: number, owned: boolean): boolean {
     return this.stage === Stage.closed || this.outlet.write(this.socket, bytes, from, to, owned);
+  }
+  /** The same for the end of a response after which the connection ends. */
+  writeLast(bytes: Uint8Array, from: number, to: number, owned: boolean): boolean {
+    const { fd } = this.socket;
+    if (this.point.secure || fd === undefined || this.stage === Stage.closed || !this.outlet.empty)
+      return this.write(bytes, from, to, owned);
+    from += sendLast(fd, bytes, from, to);
+    this.lastSent = from === to;
+    return this.lastSent || this.write(bytes, from, to, owned);
   }
   pause(): void {
     if (this.paused || this.stage === Stage.closed) return;
@@ -649,7 +661,8 @@ export class ClientConnection {
   private close(): void {
     this.leave();
     this.dismissExchange();
-    this.socket.end();
+    if (this.lastSent) this.socket.close();
+    else this.socket.end();
   }
   /** Gives its exchange back, so that the next request of any client may have it. */
   private dismissExchange(): void {

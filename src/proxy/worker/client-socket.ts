@@ -8,6 +8,8 @@ export interface ClientSocket extends Sink {
   /** Where the client has connected to. */
   readonly localAddress: string;
   readonly localPort: number;
+  /** Its descriptor, if it has one of its own. */
+  readonly fd?: number;
   /** Such as `TLSv1.3`. */
   getTLSVersion(): unknown;
   pause(): void;
@@ -16,6 +18,8 @@ export interface ClientSocket extends Sink {
   shutdown(): void;
   /** All that was written goes out, then it ends. */
   end(): void;
+  /** The same of a socket that has nothing waiting: what the kernel still has goes out with the end of the connection. */
+  close(): void;
   /** It ends at once, and the client sees that it was not whole. */
   terminate(): void;
   setKeepAlive(enable: boolean, delayMs: number): unknown;

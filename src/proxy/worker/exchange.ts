@@ -778,16 +778,19 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
           ? Persistence.keepAlive
           : Persistence.silent;
       const { scratch } = plane;
+      const last = whole && !this.keepAlive && this.requestDone;
       if (admission !== null) cutCacheFields(bytes, head);
       const more = admission === null ? cookie : joined(cookie, admission.mark);
       let length = writeResponseHead(bytes, head, persistence, scratch, lines, more);
       if (to - end <= scratch.length - length) {
         scratch.set(bytes.subarray(end, to), length);
         length += to - end;
-        flowing = client.write(scratch, 0, length, false);
+        flowing = last
+          ? client.writeLast(scratch, 0, length, false)
+          : client.write(scratch, 0, length, false);
       } else {
         client.write(scratch, 0, length, false);
-        flowing = client.write(bytes, end, to, true);
+        flowing = last ? client.writeLast(bytes, end, to, true) : client.write(bytes, end, to, true);
       }
     }
     this.side!.tally.bytesOut += to - head.start;
@@ -833,7 +836,9 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
       to = end;
       whole = chunks.done;
     }
-    if (!this.unchunk) flowing = client.write(bytes, from, to, true);
+    if (whole && !this.keepAlive && this.requestDone && !this.unchunk)
+      flowing = client.writeLast(bytes, from, to, true);
+    else if (!this.unchunk) flowing = client.write(bytes, from, to, true);
     this.side!.tally.bytesOut += to - from;
     if (this.account !== null) this.account.bytesOut += to - from;
     client.deadline = plane.tick() + this.side!.limits.responseIdleMs;

@@ -221,6 +221,9 @@ export class Http2Stream implements ClientSocket {
     if (!this.requestEnded) this.owner.sendReset(this.id, ErrorCode.none);
     this.leave(true);
   }
+  close(): void {
+    this.end();
+  }
   terminate(): void {
     if (this.over) return;
     this.owner.sendReset(this.id, this.tunnelling ? ErrorCode.cancel : ErrorCode.internal);
