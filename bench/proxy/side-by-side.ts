@@ -38,6 +38,18 @@ export async function sample(
 }
 
 const warmUpSeconds = 1;
+/**
+ * All get so many requests before they are measured, or as many as they can answer in `mostWarmUps` seconds: one of them compiles its code
+ * while it serves the first ones, in threads of its own, which is no part of what a request costs from then on. For most cases a second is
+ * enough; with a new connection for each request it is not, on a slow machine.
+ */
+const warmUpRequests = 25_000;
+const mostWarmUps = 8;
+
+async function warmUp(load: Load, address: Address, signal: AbortSignal): Promise<void> {
+  for (let seconds = 0, sent = 0; seconds < mostWarmUps && sent < warmUpRequests; seconds += warmUpSeconds)
+    sent += (await load(address, warmUpSeconds, signal)).requests;
+}
 
 /** Warms all up, then measures each in turn, round by round, so that what the machine does besides meets all alike. */
 export async function interleave(
@@ -46,7 +58,7 @@ export async function interleave(
   { rounds, seconds }: Effort,
   signal: AbortSignal,
 ): Promise<(Sample & { readonly peer: string })[]> {
-  for (const { at } of there) await load(at.listen, warmUpSeconds, signal);
+  for (const { at } of there) await warmUp(load, at.listen, signal);
   const samples = there.map(({ name, at }) => ({ peer: name, at, of: [] as Sample[] }));
   for (let round = 0; round < rounds; round++)
     for (const { at, of } of samples) of.push(await sample(at, load, seconds, signal));
