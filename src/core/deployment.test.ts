@@ -181,6 +181,7 @@ class World {
         this.publish(step.live, step.weights);
         return [];
       case 'gate':
+      case 'muster':
       case 'hold':
         this.meet();
         return [];

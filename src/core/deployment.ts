@@ -8,6 +8,7 @@ import type { Counters } from './traffic.ts';
 import type { Colour } from './colour.ts';
 import { pausedBy, type Intervention } from './interventions.ts';
 import type { Verdict } from './verdict.ts';
+import type { SetPart } from './set.ts';
 import type { Receipt } from './receipt.ts';
 import type { Warmth } from './warm-up.ts';
 
@@ -95,6 +96,10 @@ export interface Deployment {
   /** What its mirror has found. */
   readonly mirrored: DiffSummary | null;
   readonly receipt: Receipt | null;
+  /** What it is a part of; absent: the service changes by itself. */
+  readonly set?: SetPart;
+  /** The router was ordered to move the traffic, whether or not it is known to have done so. */
+  readonly moveOrdered?: boolean;
 }
 
 /** What the engine does next with a deployment. A pure function of its state, so a restart goes on where the log ends. */

@@ -10,6 +10,7 @@ import { Notice } from './notice.ts';
 import { Placement } from './placement.ts';
 import { Plan } from './plan.ts';
 import { Receipt } from './receipt.ts';
+import { SetPart } from './set.ts';
 import { Source } from './release.ts';
 import { Counters } from './traffic.ts';
 import { Warmth } from './warm-up.ts';
@@ -55,6 +56,8 @@ export const ServiceEvent = z.discriminatedUnion('type', [
     by,
     reason: reason.optional(),
     verdict: Verdict.nullable().optional(),
+    /** What it is a part of; absent: the service changes by itself. Written together with those of the other services. */
+    set: SetPart.optional(),
   }),
   z.object({ type: z.literal('step-started'), deployment, step }),
   z.object({ type: z.literal('step-done'), deployment, step, says: z.string() }),

@@ -79,7 +79,21 @@ export const PlannedStep = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('passivate'), colour: Colour, release }),
   /** The workers of `colour` begin. `back`: the side whose workers take up again when this is taken back. */
   z.object({ kind: z.literal('activate'), colour: Colour, release, back: Colour.nullable() }),
-  z.object({ kind: z.literal('switch'), from: Colour.nullable(), to: Colour, release }),
+  /** Waits until all services of the set have come as far: before they switch, or at the end, when all have done well. */
+  z.object({
+    kind: z.literal('muster'),
+    set: z.string(),
+    when: z.enum(['switch', 'end']),
+    others: z.array(z.string()),
+  }),
+  /** `set`: the set whose services all switch at this moment; absent: it goes by itself. */
+  z.object({
+    kind: z.literal('switch'),
+    from: Colour.nullable(),
+    to: Colour,
+    release,
+    set: z.string().optional(),
+  }),
   /** `closeOverMs`: the time over which what is left then is ended; null: it goes on, as it did in plans that say nothing. */
   z.object({
     kind: z.literal('drain'),

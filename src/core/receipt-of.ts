@@ -75,6 +75,7 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
     outcome: deployment.status,
     by: deployment.by,
     mode: modeInForce(service)?.mode ?? 'open',
+    ...(deployment.set && { set: deployment.set }),
     startedAt: deployment.startedAt,
     endedAt: deployment.endedAt ?? deployment.startedAt,
     requests: sum(({ requests }) => requests),

@@ -4,6 +4,7 @@ import { Colour } from './colour-schema.ts';
 import { Cut } from './cut-schema.ts';
 import { HookRun } from './hook-run.ts';
 import { DiffSummary } from './mirror/diff-report.ts';
+import { SetPart } from './set.ts';
 import { Timeline } from './timeline.ts';
 import { Warmth } from './warm-up.ts';
 import { Verdict } from './verdict.ts';
@@ -47,6 +48,8 @@ export const Receipt = z.object({
   by: z.string(),
   /** How the service met requests when it ended. */
   mode: z.string().optional(),
+  /** The set that it was a part of, and the deployments of the other services in it; absent: the service changed by itself. */
+  set: SetPart.optional(),
   startedAt: z.number(),
   endedAt: z.number(),
   requests: z.number(),

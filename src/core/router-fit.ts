@@ -106,6 +106,39 @@ export function expectRouterFits(service: Service, release: Release, plan: Plan,
   );
 }
 
+/**
+ * Refuses services of a set whose router cannot change them at one moment.
+ *
+ * @throws CutoverError `router-cannot`; `set-unfit` if they are not behind one router
+ */
+export function expectTogether(
+  set: string,
+  members: readonly { readonly service: string; readonly release: Release; readonly fit: RouterFit }[],
+): void {
+  for (const { service, release, fit } of members) {
+    if (fit.together) continue;
+    throw new CutoverError(
+      'router-cannot',
+      `set ${set}, service ${service}: expected a router that can change several services at one moment, found ${release.spec.router.driver}, which changes one after the other`,
+      { next: 'choose router.driver embedded for all of them, or deploy each by itself' },
+    );
+  }
+  const places = new Set(members.map(({ release }) => placeOf(release)));
+  if (places.size === 1) return;
+  const drivers = members.map(({ service, release }) => `${service}: ${release.spec.router.driver}`);
+  throw new CutoverError(
+    'set-unfit',
+    `set ${set}: expected services behind one router, found several (${drivers.join(', ')})`,
+    { next: 'name the same router under router of each' },
+  );
+}
+
+/** What tells one router from another. */
+const placeOf = ({ spec: { router }, base }: Release): string => {
+  const settings = Object.entries(router).find(([key]) => key === router.driver);
+  return JSON.stringify([router.driver, router.driver === 'embedded' ? '' : base, settings]);
+};
+
 /** What a person should know before a deployment by a router that does not see all. */
 export function routerNotes({ router, strategy }: Spec, fit: RouterFit): string[] {
   const { driver } = router;

@@ -239,6 +239,7 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         hooks: [],
         mirrored: null,
         receipt: null,
+        ...(event.set && { set: event.set }),
       };
       return next({ deployments: [...service.deployments, started] });
     }
@@ -305,7 +306,9 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
     case 'deployment-frozen': {
       const found = service.deployments[event.deployment - 1];
       if (found?.status !== 'running') refuse('the deployment is not running');
-      if (!found?.steps.some(({ status }) => status === 'failed')) refuse('none of its steps has failed');
+      // One of a set may be frozen for what another did.
+      if (!found?.set && !found?.steps.some(({ status }) => status === 'failed'))
+        refuse('none of its steps has failed');
       return active(event.deployment, () => ({
         status: 'frozen',
         frozenAt: at,
@@ -406,7 +409,14 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       for (const colour of colours)
         if (event.weights && event.weights[colour] > 0 && !ready(service.environments[colour]))
           refuse(`${colour} is ${service.environments[colour].phase}, never healthy`);
-      return next({ epoch: event.epoch, routed: event.live, weights: event.weights ?? null });
+      return {
+        ...(event.deployment !== null && event.live !== service.live
+          ? deployment(event.deployment, () => ({ moveOrdered: true }))
+          : next({})),
+        epoch: event.epoch,
+        routed: event.live,
+        weights: event.weights ?? null,
+      };
     case 'mode-set': {
       const { mode, by, reason } = event;
       const former = service.modes

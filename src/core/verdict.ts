@@ -87,6 +87,26 @@ const order = ['safe', 'lossy', 'unsafe'] as const;
 export const mayGoBackByItself = ({ automatic }: RollbackSpec, { verdict }: Verdict): boolean =>
   automatic === 'always' || order.indexOf(verdict) <= order.indexOf(automatic);
 
+/** Of several services that go back as one: the worst, which says whose it is; null if none of them has one. */
+export function worstVerdict(
+  verdicts: readonly { readonly service: string; readonly verdict: Verdict | null }[],
+): Verdict | null {
+  const [worst] = verdicts
+    .flatMap(({ service, verdict }) => (verdict ? [{ service, verdict }] : []))
+    .sort(
+      (a, b) =>
+        order.indexOf(b.verdict.verdict) - order.indexOf(a.verdict.verdict) ||
+        writesOf(b.verdict) - writesOf(a.verdict),
+    );
+  if (!worst) return null;
+  const { service, verdict } = worst;
+  if (verdict.verdict === 'safe') return verdict;
+  const why = verdict.why === undefined ? `that is ${service}` : `${service}: ${verdict.why}`;
+  return { ...verdict, why: why.slice(0, 500) };
+}
+
+const writesOf = (verdict: Verdict): number => (verdict.verdict === 'lossy' ? verdict.writes : 0);
+
 /** The verdict for people, in one line. */
 export function describeVerdict(verdict: Verdict): string {
   switch (verdict.verdict) {

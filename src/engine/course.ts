@@ -4,13 +4,18 @@ import type { ServiceEvent } from '../core/event.ts';
 import type { Plan } from '../core/plan.ts';
 import { current, type Service } from '../core/service.ts';
 import { nextRetirement, retire } from '../core/strategies/retire.ts';
+import type { SetPart } from '../core/set.ts';
 import type { Looks } from '../core/timeline.ts';
+import type { Counters } from '../core/traffic.ts';
 import type { Verdict } from '../core/verdict.ts';
-import { LogUnwritable } from './journal.ts';
+import { Journal, LogUnwritable } from './journal.ts';
+import type { Meetings } from './meetings.ts';
 import { Onlooker } from './onlooker.ts';
 import type { OpenService } from './open-service.ts';
 import { deploymentRunning } from './refusals.ts';
+import { noSet, setContext } from './set-context.ts';
 import { stepContext } from './step-context.ts';
+import { turnBack, type Part } from './turn-back.ts';
 import { deploymentOf, measured, Stopping, walk } from './walk.ts';
 import { assertWorkers } from './worker-leases.ts';
 
@@ -18,7 +23,6 @@ const retryMs = 1000;
 
 interface Running {
   readonly id: number;
-  readonly abort: AbortController;
   readonly done: Promise<void>;
 }
 
@@ -27,6 +31,28 @@ export interface Beginning {
   readonly plan: Plan;
   readonly created?: ServiceEvent | null;
   readonly order?: { readonly reason: string | null; readonly verdict: Verdict | null };
+  readonly set?: SetPart;
+}
+
+const aborted = (id: number, by: string): CutoverError =>
+  new CutoverError('aborted', `deployment ${id} was aborted by ${by}`);
+
+function expectIdle(service: Service): void {
+  const running = current(service);
+  if (running) throw deploymentRunning(service, running);
+}
+
+function eventsOf(
+  service: Service,
+  { plan, created, order, set }: Beginning,
+  by: string,
+  counters: Counters | null,
+): ServiceEvent[] {
+  const deployment = service.deployments.length + 1;
+  const events: ServiceEvent[] = created ? [created] : [];
+  events.push({ type: 'deployment-started', deployment, plan, by, ...order, ...(set && { set }) });
+  if (counters) events.push({ type: 'traffic-measured', deployment, moment: 'start', counters });
+  return events;
 }
 
 /** What is under way with one service: a deployment that is walked to its end, and after it the retirement of the side that is kept. */
@@ -35,7 +61,15 @@ export class Course {
   #retirement: AbortController | null = null;
   #halted: ErrorRecord | null = null;
 
-  constructor(private readonly open: OpenService) {}
+  /**
+   * @param peer another service of the same engine
+   * @param meetings where it meets those of its set
+   */
+  constructor(
+    private readonly open: OpenService,
+    private readonly peer: (name: string) => Promise<OpenService>,
+    private readonly meetings: Meetings,
+  ) {}
 
   /** Why nothing moves, while the log cannot be written. */
   get halted(): ErrorRecord | null {
@@ -51,52 +85,83 @@ export class Course {
 
   /** Records a deployment and begins to walk it; resolves when it is on record. Throws `deployment-running`, and what `decide` throws. */
   async start(by: string, decide: (service: Service) => Beginning): Promise<Deployment> {
-    const { journal, service } = this.open;
-    this.#retirement?.abort();
+    const [deployment] = await Course.startTogether([this], by, ([service]) => [
+      decide(service ?? this.open.service),
+    ]);
+    if (!deployment) throw new Error('a deployment was started, and is not there');
+    return deployment;
+  }
+
+  /** As `start`, of several services at once: all are on record, or none is. `decide` gets them in the order of the courses. */
+  static async startTogether(
+    courses: readonly Course[],
+    by: string,
+    decide: (services: readonly Service[]) => readonly Beginning[],
+  ): Promise<readonly Deployment[]> {
     // What the router has counted so far; measured before, since the log is written in one go.
-    const start = journal.exists
-      ? await measured({ router: this.open.router, service: () => service, report: () => undefined })
-      : null;
-    let after: Service;
+    const counted = await Promise.all(courses.map((course) => course.#beforeStart()));
+    let after: readonly Service[];
     try {
-      after = await journal.append((now) => {
-        const running = current(now);
-        if (running) throw deploymentRunning(now, running);
-        const { plan, created, order } = decide(now);
-        const deployment = now.deployments.length + 1;
-        const events: ServiceEvent[] = created ? [created] : [];
-        events.push({ type: 'deployment-started', deployment, plan, by, ...order });
-        if (start) events.push({ type: 'traffic-measured', deployment, moment: 'start', counters: start });
-        return events;
-      });
+      after = await Journal.together(
+        courses.map(({ open }) => open.journal),
+        (services) => {
+          for (const service of services) expectIdle(service);
+          const beginnings = decide(services);
+          return services.map((service, index) => {
+            const beginning = beginnings[index];
+            return beginning ? eventsOf(service, beginning, by, counted[index] ?? null) : [];
+          });
+        },
+      );
     } catch (error) {
-      this.#scheduleRetirement();
+      for (const course of courses) course.#scheduleRetirement();
       throw error instanceof LogUnwritable && error.cause instanceof CutoverError ? error.cause : error;
     }
-    const deployment = deploymentOf(after, after.deployments.length);
-    this.begin(deployment);
-    return deployment;
+    const deployments = after.map((service) => deploymentOf(service, service.deployments.length));
+    for (const [index, deployment] of deployments.entries()) courses[index]?.begin(deployment);
+    return deployments;
+  }
+
+  async #beforeStart(): Promise<Counters | null> {
+    const { journal, service } = this.open;
+    this.#retirement?.abort();
+    return journal.exists
+      ? measured({ router: this.open.router, service: () => service, report: () => undefined })
+      : null;
+  }
+
+  /** All that the deployment is a part of, in the order of its set; only itself if it is by itself. */
+  async parts({ id, set }: Deployment): Promise<readonly Part[]> {
+    if (!set) return [{ open: this.open, deployment: id }];
+    return Promise.all(
+      set.services.map(async ({ service, deployment }) => ({ open: await this.peer(service), deployment })),
+    );
   }
 
   /** Walks a deployment that is on record. */
   begin({ id }: Deployment): void {
     const abort = new AbortController();
+    const cut = (why: Error): void => {
+      // Whoever waits for the log has seen the same, and goes on by it.
+      queueMicrotask(() => abort.abort(why));
+    };
+    const unwatch = this.open.journal.watch((records) => {
+      for (const { event } of records) {
+        if (!('deployment' in event) || event.deployment !== id) continue;
+        if (event.type === 'abort-requested') cut(aborted(id, event.by));
+        if (event.type === 'turned-back' || event.type === 'deployment-frozen')
+          cut(new CutoverError(event.error.code, event.error.message));
+      }
+    });
     const done = this.#walk(id, abort.signal).finally(() => {
+      unwatch();
       if (this.#running?.id === id) this.#running = null;
       if (!this.#halted) this.#scheduleRetirement();
     });
-    this.#running = { id, abort, done };
+    this.#running = { id, done };
     // An abort that is in the log from before a crash.
     const { abortedBy } = deploymentOf(this.open.service, id);
-    if (abortedBy !== null)
-      abort.abort(new CutoverError('aborted', `deployment ${id} was aborted by ${abortedBy}`));
-  }
-
-  /** Cuts short what the walk is doing, after the abort is on record. Returns which deployment it walks; null: none. */
-  abort(by: string): number | null {
-    const running = this.#running;
-    running?.abort.abort(new CutoverError('aborted', `deployment ${running.id} was aborted by ${by}`));
-    return running?.id ?? null;
+    if (abortedBy !== null) abort.abort(aborted(id, abortedBy));
   }
 
   /** Resolves when nothing is walked any more. */
@@ -157,15 +222,20 @@ export class Course {
   }
 
   async #walkOn(id: number, signal: AbortSignal, looks: () => Looks): Promise<void> {
-    const { journal, house } = this.open;
+    const { journal, house, name } = this.open;
     for (;;) {
       try {
+        const { set } = deploymentOf(journal.service, id);
+        const parts = await this.parts(deploymentOf(journal.service, id));
         await walk(
           journal,
           id,
-          (deployment) => stepContext(this.open, deployment, signal),
+          (deployment) =>
+            stepContext(this.open, deployment, signal, (self) =>
+              set ? setContext(set, parts, this.meetings, self) : noSet,
+            ),
           looks,
-          () => this.open.verdict(true),
+          (error) => turnBack(parts, name, error),
         );
         return;
       } catch (thrown) {

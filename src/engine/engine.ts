@@ -7,6 +7,7 @@ import type { Plan } from '../core/plan.ts';
 import type { Release } from '../core/release.ts';
 import { fileOf } from '../core/route.ts';
 import { current, newService, type Service } from '../core/service.ts';
+import { boundBy } from '../core/set-work.ts';
 import { strategyState } from '../core/strategies/authored.ts';
 import { rollback, switchTo } from '../core/strategies/to-side.ts';
 import type { Verdict } from '../core/verdict.ts';
@@ -18,10 +19,11 @@ import type { EngineParts } from './engine-parts.ts';
 import { expectSameRouter, fittingPlan } from './fitting-plan.ts';
 import type { NoticeTest } from './notifications.ts';
 import { ProgressBoard, type Progress } from './progress.ts';
-import { expectAccepted, type GoBack } from './refusals.ts';
+import { expectAccepted, expectByItself, type GoBack } from './refusals.ts';
 import { Registry, type Entry } from './registry.ts';
 import { releaseFor, type DeployOrder } from './release-order.ts';
 import type { ModeChange, ModeSetter } from './route-orders.ts';
+import { SwitchSets } from './switch-sets.ts';
 import { deploymentOf, Stopping } from './walk.ts';
 
 /** Takes orders, writes plans, has them walked: one at a time for each service. */
@@ -30,11 +32,14 @@ export class Engine {
   readonly #board = new ProgressBoard();
   readonly #drivers: Drivers;
   readonly #services: Registry;
+  /** Orders for several services that change as one. */
+  readonly sets: SwitchSets;
 
   constructor(private readonly parts: EngineParts) {
     this.#drivers = new Drivers(parts);
     const { signal: stop } = this.#stop;
     this.#services = new Registry({ parts, drivers: this.#drivers, board: this.#board, stop });
+    this.sets = new SwitchSets(parts, this.#drivers, this.#services);
   }
 
   /**
@@ -79,10 +84,15 @@ export class Engine {
     return fittingPlan(service, release, this.#drivers.routerFor(release), written);
   }
 
-  /** Begins to take a release live; resolves when that is on record. Throws `deployment-running`, `release-unknown`. */
-  async deploy(name: string, order: DeployOrder, by: string): Promise<Deployment> {
+  /**
+   * Begins to take a release live; resolves when that is on record. Throws `deployment-running`, `release-unknown`; `set-member` for a service that
+   * changes with a set, unless it is to go `alone`.
+   */
+  async deploy(name: string, order: DeployOrder, by: string, alone = false): Promise<Deployment> {
     const { open, course } = await this.#services.open(name);
     const before = open.service;
+    if (!current(before))
+      expectByItself(before, alone, 'a deployment', 'deploy the set (cutover deploy --set FILE)');
     const asked = releaseFor(before, order, by, this.parts.clock.now()).release;
     await expectSameRouter(before, asked, this.#drivers.routerFor(asked));
     const written = await this.#written(before, asked);
@@ -113,6 +123,13 @@ export class Engine {
   ): Promise<Switched & { deployment: number; verdict: Verdict | null }> {
     const entry = this.#services.entry(name);
     const running = current(entry.open.service);
+    const set = boundBy(entry.open.service)?.name ?? '';
+    expectByItself(
+      entry.open.service,
+      how.alone === true && !running?.set,
+      'a rollback',
+      `cutover rollback --set ${set} takes all back`,
+    );
     if (running && running.switches.length > 0) {
       const { verdict } = await entry.interventions.abort(by, how);
       return { ...(await entry.course.switched(running.id, running.switches.length)), verdict };
@@ -146,7 +163,16 @@ export class Engine {
     by: string,
     how: GoBack = {},
   ): Promise<Switched & { deployment: number; verdict: Verdict | null }> {
-    return this.#moveBack(this.#services.entry(name), by, how, (service) => switchTo(service, to));
+    const entry = this.#services.entry(name);
+    const set = boundBy(entry.open.service)?.name ?? '';
+    if (!current(entry.open.service))
+      expectByItself(
+        entry.open.service,
+        how.alone === true,
+        'a switch',
+        `cutover rollback --set ${set} takes all back`,
+      );
+    return this.#moveBack(entry, by, how, (service) => switchTo(service, to));
   }
 
   /** Sets how the service meets requests, as `RouteOrders.setMode`; also while a deployment is under way, which goes on. */

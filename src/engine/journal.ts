@@ -51,28 +51,69 @@ export class Journal {
    * throws is thrown on, and nothing is written. Rejects with `LogUnwritable` if the store refuses.
    */
   async append(decide: (service: Service) => readonly ServiceEvent[]): Promise<Service> {
-    const write = this.#tail.then(async () => {
-      const at = this.clock.now();
-      const before = this.#service;
-      const decided = decide(before);
-      if (decided.length === 0) return before;
-      const folded = (service: Service, more: readonly ServiceEvent[]): Service =>
-        more.reduce((now, event) => fold(now, { version: now.version + 1, at, event }), service);
-      const happened = folded(before, decided);
-      const notices = noticesFor(happened, decided, at);
-      const events = [...decided, ...notices];
-      const after = folded(happened, notices);
-      const records = await this.store
-        .append(this.name, before.version, at, events, this.lease())
-        .catch((cause: unknown) => {
-          throw new LogUnwritable(cause);
-        });
-      this.#advance(after, records);
-      return after;
+    const [after] = await Journal.together([this], ([service]) => [service ? decide(service) : []]);
+    if (!after) throw new Error('one journal was asked for, and none answered');
+    return after;
+  }
+
+  /**
+   * As `append`, of several journals of one store: what is decided of all of them is on disk as one, or none of it. Whatever else is appended to
+   * any of them comes before or after all of it.
+   */
+  static async together(
+    journals: readonly Journal[],
+    decide: (services: readonly Service[]) => readonly (readonly ServiceEvent[])[],
+  ): Promise<readonly Service[]> {
+    const [first] = journals;
+    if (!first) return [];
+    const write = Promise.all(journals.map((journal) => journal.#tail)).then(async () => {
+      const at = first.clock.now();
+      const befores = journals.map((journal) => journal.#service);
+      const decided = decide(befores);
+      const parts = journals.flatMap((journal, index) => {
+        const events = decided[index] ?? [];
+        return events.length === 0 ? [] : [journal.#part(events, at)];
+      });
+      const [only, ...others] = parts;
+      if (!only) return befores;
+      const lease = first.lease();
+      const records = await (
+        others.length === 0
+          ? first.store
+              .append(only.journal.name, only.before.version, at, only.events, lease)
+              .then((each) => [each])
+          : first.store.appendTogether(
+              parts.map(({ journal, before, events }) => ({
+                stream: journal.name,
+                expectedVersion: before.version,
+                events,
+              })),
+              at,
+              lease,
+            )
+      ).catch((cause: unknown) => {
+        throw new LogUnwritable(cause);
+      });
+      for (const { journal, after } of parts) journal.#service = after;
+      for (const [index, { journal }] of parts.entries()) journal.#tell(records[index] ?? []);
+      return journals.map((journal) => journal.#service);
     });
     // A failed append is its caller's to handle; the next one is tried all the same.
-    this.#tail = write.catch(() => undefined);
+    for (const journal of journals) journal.#tail = write.catch(() => undefined);
     return write;
+  }
+
+  /** The events with what is to be told because of them, folded in. */
+  #part(
+    decided: readonly ServiceEvent[],
+    at: number,
+  ): { journal: Journal; before: Service; events: readonly ServiceEvent[]; after: Service } {
+    const before = this.#service;
+    const folded = (service: Service, more: readonly ServiceEvent[]): Service =>
+      more.reduce((now, event) => fold(now, { version: now.version + 1, at, event }), service);
+    const happened = folded(before, decided);
+    const notices = noticesFor(happened, decided, at);
+    return { journal: this, before, events: [...decided, ...notices], after: folded(happened, notices) };
   }
 
   /** Reads what the store has beyond what is folded in: after a failed append, which may have taken effect all the same. */
@@ -87,6 +128,10 @@ export class Journal {
 
   #advance(after: Service, records: readonly EventRecord[]): void {
     this.#service = after;
+    this.#tell(records);
+  }
+
+  #tell(records: readonly EventRecord[]): void {
     if (records.length > 0) for (const watcher of [...this.#watchers]) watcher(records);
   }
 

@@ -1,6 +1,7 @@
 import { awaitsDecision, type Deployment } from '../core/deployment.ts';
 import { CutoverError } from '../core/errors.ts';
 import type { Service } from '../core/service.ts';
+import { boundBy } from '../core/set-work.ts';
 import { describeVerdict, type Verdict } from '../core/verdict.ts';
 
 /** How a person orders that the traffic goes back. */
@@ -9,6 +10,8 @@ export interface GoBack {
   readonly reason?: string | undefined;
   /** Also if it is unsafe. */
   readonly acceptLoss?: boolean | undefined;
+  /** Also if it changes with a set, which it leaves then. */
+  readonly alone?: boolean | undefined;
 }
 
 /** Throws `rollback-unsafe` unless going back is safe enough, or the person accepts what is lost. */
@@ -31,6 +34,31 @@ export function serviceUnknown(name: string, known: readonly string[]): CutoverE
     {
       next: known.length > 0 ? `known services: ${known.join(', ')}` : 'cutover deploy makes the first one',
     },
+  );
+}
+
+export function setUnknown(name: string, known: readonly string[]): CutoverError {
+  return new CutoverError(
+    'set-unknown',
+    `expected a set that was deployed before, found ${name}, which never was`,
+    {
+      next:
+        known.length > 0
+          ? `known sets: ${known.join(', ')}`
+          : 'cutover deploy --set FILE makes the first one',
+    },
+  );
+}
+
+/** Throws `set-member` for a service that stands where a set has brought it, unless it is meant to go its own way. */
+export function expectByItself(service: Service, alone: boolean, what: string, instead: string): void {
+  const bound = boundBy(service);
+  if (bound === null || alone) return;
+  const names = bound.services.map((each) => each.service).join(', ');
+  throw new CutoverError(
+    'set-member',
+    `service ${service.name}: expected a service that changes by itself, found it where set ${bound.name} (${names}) has brought it: ${what} of it alone would part them`,
+    { next: `${instead}; with --alone it goes its own way from here on, and the set cannot be rolled back` },
   );
 }
 

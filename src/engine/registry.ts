@@ -1,5 +1,6 @@
 import { Course } from './course.ts';
 import { Interventions } from './interventions.ts';
+import { Meetings } from './meetings.ts';
 import { OpenService, type House } from './open-service.ts';
 import { serviceUnknown } from './refusals.ts';
 
@@ -13,6 +14,7 @@ export interface Entry {
 /** The services that are open, by name. */
 export class Registry {
   readonly #entries = new Map<string, Entry>();
+  readonly #meetings = new Meetings();
   readonly #opening = new Map<string, Promise<Entry>>();
 
   constructor(private readonly house: House) {}
@@ -32,8 +34,12 @@ export class Registry {
 
   async #read(name: string): Promise<Entry> {
     const open = await OpenService.open(name, this.house);
-    const course = new Course(open);
-    const entry = { open, course, interventions: new Interventions(open, course) };
+    const course = new Course(open, async (peer) => (await this.open(peer)).open, this.#meetings);
+    const entry = {
+      open,
+      course,
+      interventions: new Interventions(open, course, async (peer) => (await this.open(peer)).course),
+    };
     this.#entries.set(name, entry);
     return entry;
   }

@@ -15,7 +15,7 @@ export interface ModeChange {
   readonly mode: Mode;
   /** False if it was in force already: nothing was recorded then. */
   readonly changed: boolean;
-  /** Under which it is in force; null while nothing is live: the first switch takes the mode along. */
+  /** Under which it is in force; null while nothing is live, or a set is about to switch: the switch takes the mode along. */
   readonly epoch: number | null;
   readonly holdMs: number;
   readonly held: number;
@@ -92,7 +92,7 @@ export class RouteOrders {
         return { mode, changed: false, epoch: live === null ? null : epoch, holdMs: 0, held: 0 };
       }
       const after = await this.#record(mode, { by, reason });
-      if (after.live === null || after.routed === null)
+      if (after.live === null || after.routed === null || isMoving(after))
         return { mode, changed: true, epoch: null, holdMs: 0, held: 0 };
       const { holdMs, held } = await this.#putInForce(after, after.routed);
       return { mode, changed: true, epoch: after.epoch, holdMs, held };
@@ -103,7 +103,7 @@ export class RouteOrders {
     try {
       return await this.journal.append((now) => {
         const events: ServiceEvent[] = [{ type: 'mode-set', mode, by, reason }];
-        if (now.live !== null && now.routed !== null) events.push(ordered(now, now.routed));
+        if (now.live !== null && now.routed !== null && !isMoving(now)) events.push(ordered(now, now.routed));
         return events;
       });
     } catch (error) {
@@ -125,6 +125,13 @@ export class RouteOrders {
     }
   }
 }
+
+/**
+ * Whether a set that the service is in was ordered to move and is not known to have done so: it takes the mode along when it does, at one moment
+ * with the others.
+ */
+const isMoving = (service: Service): boolean =>
+  current(service)?.set !== undefined && service.routed !== service.live;
 
 /** Where the traffic goes, and how it is divided, stays as it is. */
 function ordered(service: Service, live: Colour): ServiceEvent {

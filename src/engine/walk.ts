@@ -1,12 +1,11 @@
-import { hasMoved, nextMove, type Deployment } from '../core/deployment.ts';
+import { nextMove, type Deployment } from '../core/deployment.ts';
 import { errorRecord, type ErrorRecord } from '../core/errors.ts';
 import type { ServiceEvent } from '../core/event.ts';
 import { sealed } from '../core/receipt-chain.ts';
 import { receiptOf } from '../core/receipt-of.ts';
-import { fold, releaseOf, type Service } from '../core/service.ts';
+import { fold, type Service } from '../core/service.ts';
 import { withLook, type Looks } from '../core/timeline.ts';
 import type { Counters } from '../core/traffic.ts';
-import { mayGoBackByItself, type Verdict } from '../core/verdict.ts';
 import type { Clock } from '../ports/clock.ts';
 import { stepOf } from '../steps/index.ts';
 import type { StepContext } from '../steps/step.ts';
@@ -21,15 +20,15 @@ export class Stopping extends Error {
 /**
  * Walks a deployment to its end: asks the core for the next move, records that it begins, acts, records what came of it. Called
  * again after a crash it goes on where the log ends. Rejects only where nothing can be recorded any more (the store fails, the
- * lease is lost), the controller stops, or a person has to decide. `looks`: what was seen of the traffic so far, for the receipt; `verdict`: of
- * going back, asked before traffic that has moved is taken back without a person's order.
+ * lease is lost), the controller stops, or a person has to decide. `looks`: what was seen of the traffic so far, for the receipt; `turnBack`:
+ * records that the deployment is turned back, or frozen.
  */
 export async function walk(
   journal: Journal,
   id: number,
   makeContext: (deployment: Deployment) => StepContext,
   looks: () => Looks,
-  verdict: () => Promise<Verdict | null>,
+  turnBack: (error: ErrorRecord) => Promise<void>,
 ): Promise<void> {
   for (;;) {
     const deployment = deploymentOf(journal.service, id);
@@ -44,7 +43,7 @@ export async function walk(
         );
         break;
       case 'turn-back':
-        await turnBack(journal, deployment, move.error, verdict);
+        await turnBack(move.error);
         break;
       case 'end': {
         const context = makeContext(deployment);
@@ -62,31 +61,6 @@ export async function walk(
   }
 }
 
-/** Turns the deployment back, or freezes it where that would lose more than its release allows without a person's order. */
-async function turnBack(
-  journal: Journal,
-  deployment: Deployment,
-  error: ErrorRecord,
-  ask: () => Promise<Verdict | null>,
-): Promise<void> {
-  const { id, plan, abortedBy } = deployment;
-  const { service } = journal;
-  const release = service.live === null ? null : service.environments[service.live].release;
-  const rules = release === null ? undefined : releaseOf(service, release)?.spec.rollback;
-  const moved = abortedBy === null && rules !== undefined && hasMoved(deployment, service.live);
-  const holds = moved && plan.onSecondFailure === 'hold';
-  const verdict = moved ? ((await ask()) ?? (holds ? { verdict: 'safe' as const } : null)) : null;
-  await journal.append((now) => {
-    // A person may have aborted it while the verdict was asked.
-    const ordered = deploymentOf(now, id).abortedBy !== null;
-    const stays = holds || (rules !== undefined && verdict !== null && !mayGoBackByItself(rules, verdict));
-    const frozen = verdict !== null && !ordered && stays;
-    return frozen
-      ? [{ type: 'deployment-frozen', deployment: id, error, verdict }]
-      : [{ type: 'turned-back', deployment: id, error, ...(verdict && { verdict }) }];
-  });
-}
-
 async function perform(
   journal: Journal,
   { id, steps }: Deployment,
@@ -101,7 +75,8 @@ async function perform(
       : { type: 'undo-started', deployment: id, step };
   await journal.append(() => [begun]);
   try {
-    const { says, events = [] } = await stepOf(state.planned)[act](context);
+    const { says, events = [], recorded } = await stepOf(state.planned)[act](context);
+    if (recorded) return;
     const done: ServiceEvent =
       act === 'run'
         ? { type: 'step-done', deployment: id, step, says }
@@ -109,8 +84,9 @@ async function perform(
     await journal.append(() => [...events, done]);
   } catch (thrown) {
     if (thrown instanceof Stopping || thrown instanceof LogUnwritable) throw thrown;
-    // Cut short by an abort that is in the log already: the next move turns back.
-    if (act === 'run' && context.signal.aborted && deploymentOf(journal.service, id).abortedBy !== null)
+    const now = deploymentOf(journal.service, id);
+    // Cut short by an abort that is in the log already: the next move turns back. Or by what another service of its set did.
+    if (act === 'run' && context.signal.aborted && (now.abortedBy !== null || now.status !== 'running'))
       return;
     const error = errorRecord(thrown);
     await journal.append(() => [

@@ -8,6 +8,7 @@ import { hook } from './hook.ts';
 import { hold } from './hold.ts';
 import { keep } from './keep.ts';
 import { mirror } from './mirror.ts';
+import { muster } from './muster.ts';
 import { passivate } from './passivate.ts';
 import { prepare } from './prepare.ts';
 import { rejoin } from './rejoin.ts';
@@ -35,6 +36,7 @@ const steps: { readonly [K in StepKind]: Step<K> } = {
   withdraw,
   rejoin,
   passivate,
+  muster,
   switch: switchTraffic,
   activate,
   drain,

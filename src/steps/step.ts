@@ -12,6 +12,23 @@ import type { EnvironmentRef, Platform } from '../ports/platform.ts';
 import type { Router } from '../ports/router.ts';
 import type { WebhookSender } from '../ports/webhook.ts';
 
+/** Where several services change as one. */
+export interface SetContext {
+  /**
+   * Waits until all services of the set have come to `at`, and has `act` done once for all of them. Resolves when it is done. Rejects for all
+   * with what it threw, for one that is cut short while it waits with that, and where another cannot come any more.
+   */
+  readonly together: (at: string, act: (all: readonly StepContext[]) => Promise<void>) => Promise<void>;
+  /**
+   * Writes to the logs of all in one append what `decide` makes of them, in the order of the contexts that `act` gets. Throws `aborted`, and
+   * writes nothing, if the set has been aborted, unless that does not matter.
+   */
+  readonly record: (
+    decide: (services: readonly Service[]) => readonly (readonly ServiceEvent[])[],
+    how?: { readonly evenIfAborted?: boolean },
+  ) => Promise<void>;
+}
+
 /** What a step works with: the service as the log tells it, the drivers of its release, and time. */
 export interface StepContext {
   readonly deployment: number;
@@ -43,6 +60,8 @@ export interface StepContext {
    * once. Rejects as `clock.sleep` does.
    */
   readonly untilChange: (ms: number) => Promise<void>;
+  /** The set that the deployment is a part of; of one that is by itself it throws. */
+  readonly set: SetContext;
   /** Tells those who watch what is going on; not kept. */
   readonly report: (text: string) => void;
 }
@@ -51,6 +70,8 @@ export interface StepContext {
 export interface StepDone {
   readonly says: string;
   readonly events?: readonly ServiceEvent[];
+  /** It is in the log already that the step is done. */
+  readonly recorded?: true;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { StrategyState } from '../core/strategies/authored.ts';
 import { targetName } from '../core/spec/notify.ts';
 import { Engine } from '../engine/engine.ts';
 import type { DeployOrder } from '../engine/release-order.ts';
+import type { SetDeployment } from '../engine/switch-sets.ts';
 import { createMemoryPlatform, MemoryWorld } from '../platforms/memory/platform.ts';
 import type { RouterCapabilities } from '../ports/router.ts';
 import type { Lease } from '../ports/store.ts';
@@ -80,14 +81,19 @@ export class World {
   strategy: (state: StrategyState) => unknown = ({ steps }) => steps;
   #boots = 0;
 
-  /** @param without what its router cannot do */
-  constructor(without: Partial<RouterCapabilities> = {}) {
+  /**
+   * @param without what its router cannot do
+   * @param torn a fault that is planted in its router (`MemoryRouterOptions.torn`)
+   */
+  constructor(without: Partial<RouterCapabilities> = {}, torn?: () => Promise<void>) {
     this.router = new MemoryRouter({
       now: this.clock.now,
       without,
+      ...(torn && { torn }),
       answersDiffer: (route) => {
         const idle = route.mirror && route[route.mirror.to].release;
-        return this.#engine?.service('shop').releases[(idle ?? 0) - 1]?.version === 'answers-otherwise';
+        const { releases } = this.#engine?.service(route.service) ?? { releases: [] };
+        return releases[(idle ?? 0) - 1]?.version === 'answers-otherwise';
       },
     });
   }
@@ -122,7 +128,8 @@ export class World {
       checker: {
         round: async ({ requests }, target, signal) => {
           await this.clock.sleep(10, signal).catch(() => undefined);
-          const release = engine.service('shop').releases[Number(target.variables['CUTOVER_RELEASE']) - 1];
+          const { releases } = engine.service(target.variables['CUTOVER_SERVICE'] ?? 'shop');
+          const release = releases[Number(target.variables['CUTOVER_RELEASE']) - 1];
           const ms = release?.version === 'never-warm' ? 1.2 ** ++rounds : 1;
           return { requests, failed: 0, firstMs: ms, p50Ms: ms, why: [] };
         },
@@ -137,7 +144,7 @@ export class World {
               ...(answer !== null && { output: answer.split('\n') }),
             });
           }
-          const service = engine.service('shop');
+          const service = engine.service(target.variables['CUTOVER_SERVICE'] ?? 'shop');
           const release = service.releases[Number(target.variables['CUTOVER_RELEASE']) - 1];
           const fate = release?.version as Fate | undefined;
           const smoke = probe.http?.path === '/smoke';
@@ -165,6 +172,12 @@ export class World {
       return deployment !== undefined && !underWay(deployment);
     });
     return engine.service('shop');
+  }
+
+  /** Until the newest deployment of the set has ended in all of its services. */
+  async setSettled(engine: Engine, set: string): Promise<SetDeployment> {
+    await this.clock.run(() => engine.sets.last(set).parts.every(({ deployment }) => !underWay(deployment)));
+    return engine.sets.last(set);
   }
 
   async deployed(engine: Engine, fate: Fate, of?: SpecInput): Promise<Service> {
