@@ -20,6 +20,9 @@ import type {
   NoticeTestView,
   PlanView,
   ServiceView,
+  SetDeployRequest,
+  SetSwitchedView,
+  SetView,
   StatusView,
   SwitchedView,
 } from '../server/api.ts';
@@ -121,6 +124,40 @@ export class Client {
     return this.#call('POST', this.#path(name, 'keep'), request);
   }
 
+  sets(): Promise<readonly SetView[]> {
+    return this.#call('GET', '/v1/sets');
+  }
+
+  /** The newest deployment of a set. */
+  set(name: string): Promise<SetView> {
+    return this.#call('GET', this.#setPath(name));
+  }
+
+  planSet(name: string, request: SetDeployRequest): Promise<readonly PlanView[]> {
+    return this.#call('POST', this.#setPath(name, 'plan'), request);
+  }
+
+  deploySet(name: string, request: SetDeployRequest): Promise<SetView> {
+    return this.#call('POST', this.#setPath(name, 'deployments'), request);
+  }
+
+  rollbackSet(name: string, request: GoBackRequest): Promise<SetSwitchedView> {
+    return this.#call('POST', this.#setPath(name, 'rollback'), request);
+  }
+
+  abortSet(name: string, request: GoBackRequest): Promise<SetView> {
+    return this.#call('POST', this.#setPath(name, 'abort'), request);
+  }
+
+  keepSet(name: string, request: KeepRequest): Promise<SetView> {
+    return this.#call('POST', this.#setPath(name, 'keep'), request);
+  }
+
+  /** Newest first. */
+  setDeployments(name: string, limit: number): Promise<readonly SetView[]> {
+    return this.#call('GET', this.#setPath(name, `deployments?limit=${limit}`));
+  }
+
   /** Newest first. */
   deployments(name: string, limit: number): Promise<readonly DeploymentView[]> {
     return this.#call('GET', this.#path(name, `deployments?limit=${limit}`));
@@ -198,6 +235,10 @@ export class Client {
 
   #path(name: string, rest?: string): string {
     return `/v1/services/${encodeURIComponent(name)}${rest === undefined ? '' : `/${rest}`}`;
+  }
+
+  #setPath(name: string, rest?: string): string {
+    return `/v1/sets/${encodeURIComponent(name)}${rest === undefined ? '' : `/${rest}`}`;
   }
 
   async #call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {

@@ -12,6 +12,10 @@ export interface GoBackOptions {
   readonly reason?: string;
   readonly yes?: boolean;
   readonly acceptLoss?: boolean;
+  /** Also of a service that changes with a set. */
+  readonly alone?: boolean;
+  /** All services of this set, as one. */
+  readonly set?: string;
 }
 
 /**
@@ -22,21 +26,37 @@ export interface GoBackOptions {
  * @throws CutoverError `aborted`: the person did not agree
  */
 export async function goBackRequest(
-  { output, json, paint }: Invocation,
+  invocation: Invocation,
   client: Client,
   name: string,
-  { by, reason, yes = false, acceptLoss = false }: GoBackOptions,
+  options: GoBackOptions,
   concerns: (service: ServiceView) => boolean = () => true,
+): Promise<GoBackRequest> {
+  return agreed(invocation, options, async () => {
+    const service = await client.service(name);
+    return concerns(service) ? service.verdict : null;
+  });
+}
+
+/**
+ * As `goBackRequest`, with what going back costs by `verdictOf`; null: nothing.
+ *
+ * @throws CutoverError `aborted`: the person did not agree
+ */
+export async function agreed(
+  { output, json, paint }: Invocation,
+  { by, reason, yes = false, acceptLoss = false, alone = false }: GoBackOptions,
+  verdictOf: () => Promise<Verdict | null>,
 ): Promise<GoBackRequest> {
   const request: GoBackRequest = {
     by: by ?? whoAmI(),
     ...(reason !== undefined && { reason }),
     ...(acceptLoss && { acceptLoss }),
+    ...(alone && { alone }),
   };
   if (json || acceptLoss || output.ask === null) return request;
-  const service = await client.service(name);
-  const { verdict } = service;
-  if (verdict === null || verdict.verdict === 'safe' || !concerns(service)) return request;
+  const verdict = await verdictOf();
+  if (verdict === null || verdict.verdict === 'safe') return request;
   output.line(`going back is ${paint.yellow(harmless(describeVerdict(verdict)))}`);
   if (yes && verdict.verdict === 'lossy') return request;
   if (!(await output.ask(question(verdict)))) throw declined();

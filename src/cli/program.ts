@@ -144,6 +144,7 @@ export function makeProgram({ begin, end }: Running): Program {
       ['cutover plan', 'the plan for the release that the spec names'],
       ['cutover plan build/', 'for the artifact in a directory'],
       ['cutover plan --release 3', 'for taking release 3 live again'],
+      ['cutover plan --set set.yaml', 'for several services that change at one moment'],
     ]),
   ).action(async (source: string | undefined, options: ReleaseOptions, command: Command) => {
     end(await (await import('./verbs/plan.ts')).plan(told(command), source, options));
@@ -157,10 +158,12 @@ export function makeProgram({ begin, end }: Running): Program {
       ['cutover deploy shop-1.4.tar.gz --sha256 9f86d0…', 'an archive, verified'],
       ['cutover deploy git:v1.4.0', 'a git revision'],
       ['cutover deploy --release 3', 'release 3 again'],
+      ['cutover deploy --set set.yaml', 'new releases of several services, which switch at one moment'],
     ]),
   )
     .option('--up', 'Start the controller if it does not run')
     .option('--detach', 'Do not follow; print how to')
+    .option('--alone', aloneText)
     .action(async (source: string | undefined, options: DeployOptions, command: Command) => {
       end(await (await import('./verbs/deploy.ts')).deploy(told(command), source, options));
     });
@@ -171,7 +174,8 @@ export function makeProgram({ begin, end }: Running): Program {
       ['cutover switch blue shop', 'the traffic of the service shop to blue'],
     ])
       .addArgument(new Argument('<colour>', 'blue or green').choices(['blue', 'green']))
-      .argument('[service]', serviceText),
+      .argument('[service]', serviceText)
+      .option('--alone', aloneText),
   ).action(async (colour: string, service: string | undefined, options: GoBackOptions, command: Command) => {
     end(await (await import('./verbs/switch.ts')).switchTo(told(command), colour, service, options));
   });
@@ -181,7 +185,11 @@ export function makeProgram({ begin, end }: Running): Program {
       ['cutover rollback', 'back, at once; on a terminal it asks first if writes are lost'],
       ['cutover rollback shop --json', 'back, and print what was measured as JSON'],
       ['cutover rollback --accept-loss --reason "orders are wrong"', 'also if going back is unsafe'],
-    ]).argument('[service]', serviceText),
+      ['cutover rollback --set shop', 'all services of the set, at one moment'],
+    ])
+      .argument('[service]', serviceText)
+      .addOption(setOption())
+      .option('--alone', aloneText),
   ).action(async (service: string | undefined, options: GoBackOptions, command: Command) => {
     end(await (await import('./verbs/switch.ts')).rollback(told(command), service, options));
   });
@@ -191,6 +199,7 @@ export function makeProgram({ begin, end }: Running): Program {
     ['cutover keep shop --detach', 'order it and return'],
   ])
     .argument('[service]', serviceText)
+    .addOption(setOption())
     .option('--detach', 'Do not follow')
     .option('--reason <text>', 'Why, for the record')
     .addOption(byOption())
@@ -239,6 +248,7 @@ export function makeProgram({ begin, end }: Running): Program {
       ['cutover abort shop --detach', 'order it and return'],
     ])
       .argument('[service]', serviceText)
+      .addOption(setOption())
       .option('--detach', 'Do not follow'),
   ).action(async (service: string | undefined, options: AbortOptions, command: Command) => {
     end(await (await import('./verbs/abort.ts')).abort(told(command), service, options));
@@ -296,6 +306,7 @@ export function makeProgram({ begin, end }: Running): Program {
     ['cutover status --json', 'as one JSON document'],
   ])
     .argument('[service]', 'Only this one')
+    .addOption(setOption())
     .option('--watch', 'Draw it over and over')
     .action(async (service: string | undefined, options: StatusOptions, command: Command) => {
       end(await (await import('./verbs/status.ts')).status(told(command), service, options));
@@ -352,6 +363,7 @@ export function makeProgram({ begin, end }: Running): Program {
     ['cutover history shop --limit 200 --json', 'more of them, as JSON'],
   ])
     .argument('[service]', serviceText)
+    .addOption(setOption())
     .addOption(new Option('--limit <n>', 'How many').argParser(whole(1, 1000)).default(20))
     .action(async (service: string | undefined, options: HistoryOptions, command: Command) => {
       end(await (await import('./verbs/history.ts')).history(told(command), service, options));
@@ -410,6 +422,7 @@ export function makeProgram({ begin, end }: Running): Program {
     .option('--html', 'Print it as an HTML page')
     .option('--head <hash>', 'For verify: the hash that the newest one has to have')
     .addOption(serviceOption())
+    .addOption(setOption())
     .action(
       async (
         what: ReceiptWords | undefined,
@@ -694,6 +707,10 @@ function receiptWords(text: string): ReceiptWords {
 
 const serviceText = 'Its name (default: that in the spec of this folder, else the only one there is)';
 
+const aloneText = 'Also of a service that changes with a set: it goes its own way from here on';
+
+const setOption = (): Option => new Option('--set <name>', 'All services of this set, at one moment');
+
 const serviceOption = (): Option => new Option('--service <name>', serviceText);
 
 /** What all verbs that take traffic back are told. */
@@ -752,6 +769,7 @@ const withReleaseOptions = (command: Command): Command =>
     )
     .option('--sha256 <digest>', 'What an archive must be, in hexadecimal')
     .option('--repository <dir>', 'Where git:REVISION is from (default: the folder of the spec)')
+    .option('--set <file>', 'The file of a set: releases of all of its services, each by its own spec')
     .addOption(byOption());
 
 /** Examples for the help of a verb. */

@@ -14,6 +14,8 @@ export interface ReleaseOptions {
   readonly sha256?: string;
   readonly repository?: string;
   readonly by?: string;
+  /** The file of a set: releases of all of its services. */
+  readonly set?: string;
 }
 
 export interface ReleaseOrder {

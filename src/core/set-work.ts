@@ -1,6 +1,14 @@
-import { underWay, type Deployment } from './deployment.ts';
+import { underWay, type Deployment, type DeploymentStatus } from './deployment.ts';
 import type { Service } from './service.ts';
 import type { SetPart } from './set.ts';
+
+/** How a deployment of a set stands, by those of its services: what is worst, or not yet over, in any of them. */
+export function setStatus(deployments: readonly Deployment[]): DeploymentStatus {
+  const found = deployments.filter(underWay);
+  const rank: readonly DeploymentStatus[] = ['frozen', 'turning-back', 'running', 'undone', 'succeeded'];
+  const among = found.length > 0 ? found : deployments;
+  return rank.find((status) => among.some((each) => each.status === status)) ?? 'succeeded';
+}
 
 /** The last deployment of a set that a service took part in, whatever became of it. */
 export const lastInSet = (

@@ -11,6 +11,8 @@ import { ModeOrder, type Mode } from '../core/mode.ts';
 import type { EndedNotice, Notice, Notices } from '../core/notice.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
 import { Source } from '../core/release.ts';
+import { mostInSet, type SetPart } from '../core/set.ts';
+import { Name } from '../core/spec/name.ts';
 import type { Counters } from '../core/traffic.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { InstanceStatus, Logs } from '../ports/platform.ts';
@@ -45,6 +47,14 @@ import type { InstanceStatus, Logs } from '../ports/platform.ts';
  *   POST /v1/services/:service/notices/test          ByRequest → NoticeTestView[]   answers when each target was asked once
  *   GET  /v1/services/:service/counters              CountersView, as the router has them at this moment
  *   GET  /v1/services/:service/events                server-sent events (?after=VERSION): `record` (EventRecord) and `progress` (Progress)
+ *   GET  /v1/sets                                    SetView[]: the newest deployment of each set, by name
+ *   GET  /v1/sets/:set                               SetView: the newest
+ *   POST /v1/sets/:set/plan                          SetDeployRequest → PlanView[]  changes nothing
+ *   POST /v1/sets/:set/deployments                   SetDeployRequest → 202 SetView
+ *   POST /v1/sets/:set/rollback                      GoBackRequest → SetSwitchedView answers when the traffic of all is back
+ *   POST /v1/sets/:set/abort                         GoBackRequest → 202 SetView
+ *   POST /v1/sets/:set/keep                          KeepRequest → 202 SetView      of one that is frozen
+ *   GET  /v1/sets/:set/deployments                   SetView[], newest first (?limit=, 1000 at most)
  *   POST /v1/stop                                    StopRequest → 202; the controller ends, its proxy and instances too if asked
  */
 export const by = z.string().min(1).max(200);
@@ -64,8 +74,20 @@ export const DeployRequest = z.strictObject({
     .optional(),
   /** … or the number of one that exists. */
   release: z.int().min(1).optional(),
+  /** Also if the service changes with a set, which it leaves then. */
+  alone: z.boolean().optional(),
 });
 export type DeployRequest = z.infer<typeof DeployRequest>;
+
+/** New releases of several services that change as one. */
+export const SetDeployRequest = z.strictObject({
+  by,
+  services: z
+    .array(DeployRequest.omit({ by: true, alone: true }).extend({ service: Name }))
+    .min(1)
+    .max(mostInSet),
+});
+export type SetDeployRequest = z.infer<typeof SetDeployRequest>;
 
 const reason = z.string().min(1).max(500);
 /** `acceptLoss`: also if going back is unsafe; without it that is refused. */
@@ -73,6 +95,8 @@ export const GoBackRequest = z.strictObject({
   by,
   reason: reason.optional(),
   acceptLoss: z.boolean().optional(),
+  /** Also of a service that changes with a set, which it leaves then. */
+  alone: z.boolean().optional(),
 });
 export type GoBackRequest = z.infer<typeof GoBackRequest>;
 export const SwitchRequest = GoBackRequest.extend({ to: Colour });
@@ -227,8 +251,35 @@ export interface DeploymentView {
   readonly decision: Decision | null;
   readonly failure: ErrorRecord | null;
   readonly receipt: Deployment['receipt'];
+  /** The set that it is a part of; absent: the service changes by itself. */
+  readonly set?: SetPart;
   /** The version of the service's log that this view is of: follow the events after it. */
   readonly logVersion: number;
+}
+
+/** One deployment of a set: those of its services, which change as one. */
+export interface SetView {
+  readonly name: string;
+  readonly number: number;
+  readonly kind: Plan['kind'];
+  readonly by: string;
+  /** What is worst, or not yet over, in any of them. */
+  readonly status: DeploymentStatus;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  /** Of going back with all of them: the worst of theirs; null if there is nothing to go back to, or it is not the newest deployment. */
+  readonly verdict: Verdict | null;
+  /** In the order of the set. */
+  readonly services: readonly DeploymentView[];
+}
+
+export interface SetSwitchedView {
+  readonly name: string;
+  readonly number: number;
+  readonly services: readonly (SwitchedView & { readonly service: string })[];
+  readonly verdict: Verdict | null;
+  /** From the request to this answer, by the controller's clock. */
+  readonly tookMs: number;
 }
 
 /** A plan with its words; `plan.later` comes after the keep time. */

@@ -4,15 +4,12 @@ import { CutoverError } from '../core/errors.ts';
 import { approve, pause, promote, resume } from '../core/intervene.ts';
 import { previewWays } from '../core/preview-ways.ts';
 import { PassOrder } from '../core/testers.ts';
-import { current, releaseOf } from '../core/service.ts';
+import { current } from '../core/service.ts';
 import { mirrorId } from '../core/spec/mirror.ts';
-import { Spec, type SpecInput } from '../core/spec.ts';
 import { targetName } from '../core/spec/notify.ts';
 import { percentOf } from '../core/weights.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { DeployOrder } from '../engine/release-order.ts';
 import { deploymentOf } from '../engine/walk.ts';
-import type { Clock } from '../ports/clock.ts';
 import {
   ApproveRequest,
   ByRequest,
@@ -32,37 +29,15 @@ import {
   type NoticesView,
   type NoticeTestView,
   type StatusView,
-  type SwitchedView,
 } from './api.ts';
 import { expositionType } from '../core/exposition.ts';
 import { eventStream } from './event-stream.ts';
-import { controllerMetrics, type ControllerReading } from './metrics.ts';
+import { orderOf, parsed } from './request.ts';
+import type { Route } from './route.ts';
+import { setRoutes } from './set-routes.ts';
+import { switchedView } from './switched-view.ts';
+import { controllerMetrics } from './metrics.ts';
 import { deploymentView, modeView, pausedView, planView, serviceView } from './views.ts';
-
-/** What the routes work with. */
-export interface Controller extends ControllerReading {
-  readonly clock: Clock;
-  /** Null while the proxy does not answer. */
-  readonly proxy: () => Promise<StatusView['proxy']>;
-  /** Begins to stop, after the answer has been sent. */
-  readonly stop: (request: StopRequest) => void;
-}
-
-/** A request whose path, query and body are parsed. */
-interface Call {
-  readonly service: string;
-  readonly id: number;
-  readonly query: URLSearchParams;
-  readonly body: unknown;
-  readonly signal: AbortSignal;
-}
-
-interface Route {
-  readonly method: 'GET' | 'POST';
-  /** Segments; `:service` and `:id` stand for any one that fits. */
-  readonly path: string;
-  readonly handle: (call: Call, controller: Controller) => Promise<Response>;
-}
 
 const json = (body: unknown, status = 200): Response => Response.json(body, { status });
 
@@ -106,7 +81,8 @@ export const routes: readonly Route[] = [
     path: '/v1/services/:service/deployments',
     async handle({ service, body }, { engine }) {
       const request = parsed(DeployRequest, body);
-      const deployment = await engine.deploy(service, orderOf(service, request), request.by);
+      const { alone = false } = request;
+      const deployment = await engine.deploy(service, orderOf(service, request), request.by, alone);
       return json(deploymentView(engine.service(service), deployment), 202);
     },
   },
@@ -345,6 +321,7 @@ export const routes: readonly Route[] = [
       return eventStream(engine, service, after, signal);
     },
   },
+  ...setRoutes,
   {
     method: 'POST',
     path: '/v1/stop',
@@ -355,37 +332,6 @@ export const routes: readonly Route[] = [
   },
 ];
 
-/** The value by the schema; throws `request-invalid` with every problem. */
-function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map(
-    ({ path, message }) => `${path.join('.') || 'request'}: ${message}`,
-  );
-  throw new CutoverError('request-invalid', `the request is not as the API expects: ${problems.join('; ')}`, {
-    detail: { problems },
-  });
-}
-
-function orderOf(service: string, { order, release }: DeployRequest): DeployOrder {
-  if (release !== undefined && order === undefined) return { release };
-  if (!order || release !== undefined) {
-    throw new CutoverError(
-      'request-invalid',
-      'expected either an order for a new release or the number of an existing one',
-    );
-  }
-  const spec = parsed(Spec, order.spec);
-  if (spec.service !== service) {
-    throw new CutoverError(
-      'request-invalid',
-      `expected a spec of service ${service}, found one of ${spec.service}`,
-    );
-  }
-  // Parsed just above: as written, it is a spec.
-  return { order: { ...order, spec: order.spec as SpecInput } };
-}
-
 async function intervened(
   engine: Engine,
   name: string,
@@ -394,27 +340,4 @@ async function intervened(
   const { deployment, changed } = await engine.intervene(name, decide);
   const view: IntervenedView = { changed, deployment: deploymentView(engine.service(name), deployment) };
   return json(view);
-}
-
-function switchedView(
-  engine: Engine,
-  service: string,
-  switched: Omit<Awaited<ReturnType<Engine['switchTo']>>, 'verdict'>,
-  more: Pick<SwitchedView, 'verdict' | 'tookMs'>,
-): SwitchedView {
-  const state = engine.service(service);
-  const release = state.environments[switched.to].release ?? 0;
-  const { deployment, from, to, epoch, switchMs, holdMs, held } = switched;
-  return {
-    deployment,
-    from,
-    to,
-    epoch,
-    release,
-    version: releaseOf(state, release)?.version ?? '',
-    switchMs,
-    holdMs,
-    held,
-    ...more,
-  };
 }

@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { CutoverError, errorRecord, type ErrorCode } from '../core/errors.ts';
-import { routes, type Controller } from './routes.ts';
+import type { Controller } from './route.ts';
+import { routes } from './routes.ts';
 
 /** A spec, the largest thing that is sent to us, is far smaller. */
 const maxBodyBytes = 1_048_576;
@@ -9,6 +10,7 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   'request-invalid': 400,
   'spec-invalid': 400,
   'service-unknown': 404,
+  'set-unknown': 404,
   'release-unknown': 404,
   'deployment-unknown': 404,
   internal: 500,

@@ -16,6 +16,9 @@ import {
 } from '../core/service.ts';
 import { failures, type Counters } from '../core/traffic.ts';
 import { percentOf } from '../core/weights.ts';
+import { setStatus } from '../core/set-work.ts';
+import type { Verdict } from '../core/verdict.ts';
+import type { SetDeployment } from '../engine/switch-sets.ts';
 import type { Engine } from '../engine/engine.ts';
 import { measured } from '../engine/walk.ts';
 import { judgedOf } from '../core/analysis/state.ts';
@@ -26,6 +29,7 @@ import type {
   EnvironmentView,
   ModeView,
   PlanView,
+  SetView,
   ServiceView,
   VersionView,
   WeightsView,
@@ -74,7 +78,27 @@ export function deploymentView(service: Service, deployment: Deployment): Deploy
     decision,
     failure,
     receipt,
+    ...(deployment.set && { set: deployment.set }),
     logVersion: service.version,
+  };
+}
+
+/** `verdict`: of going back with all of them. */
+export function setView({ name, number, parts }: SetDeployment, verdict: Verdict | null): SetView {
+  const deployments = parts.map(({ deployment }) => deployment);
+  const [first] = deployments;
+  if (!first) throw new Error(`set ${name} has no services`);
+  const ends = deployments.map(({ endedAt }) => endedAt);
+  return {
+    name,
+    number,
+    kind: first.plan.kind,
+    by: first.by,
+    status: setStatus(deployments),
+    startedAt: first.startedAt,
+    endedAt: ends.includes(null) ? null : Math.max(...ends.map((at) => at ?? 0)),
+    verdict,
+    services: parts.map(({ service, deployment }) => deploymentView(service, deployment)),
   };
 }
 

@@ -95,6 +95,12 @@ export function serviceLines(service: ServiceView, drawing: StatusDrawing): stri
 
   lines.push('');
   if (deployment) lines.push(...deploymentWords(deployment, drawing).map((line) => `  ${line}`));
+  if (deployment?.set) {
+    const { name: set, services } = deployment.set;
+    lines.push(
+      `  changes at one moment with set ${set} (${services.map((each) => each.service).join(', ')}): cutover status --set ${set}`,
+    );
+  }
   if (live !== null) {
     const tone = verdict === null ? paint.dim : verdict.verdict === 'safe' ? paint.green : paint.yellow;
     const words = verdict === null ? 'nothing is kept to go back to' : describeVerdict(verdict);

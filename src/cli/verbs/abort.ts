@@ -8,6 +8,7 @@ import { goBackRequest, type GoBackOptions } from '../go-back.ts';
 import type { DeploymentView } from '../../server/api.ts';
 import { errorTable } from '../../core/errors.ts';
 import { errorLines } from '../render/error.ts';
+import { abortSet, expectNoService } from './set.ts';
 import { failureOf } from '../deployment-result.ts';
 
 export interface AbortOptions extends GoBackOptions {
@@ -21,6 +22,10 @@ export async function abort(
   { detach = false, ...options }: AbortOptions,
 ): Promise<number> {
   const { json, output, notePaint, paint } = invocation;
+  if (options.set !== undefined) {
+    expectNoService(service, options.set);
+    return abortSet(invocation, options.set, { ...options, detach });
+  }
   const client = connect(invocation);
   const name = await serviceName(invocation, client, service);
   const request = await goBackRequest(invocation, client, name, options, ({ deployment }) =>

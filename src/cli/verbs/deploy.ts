@@ -7,10 +7,12 @@ import { answerJson, type Invocation } from '../invocation.ts';
 import { releaseOrder, type ReleaseOptions } from '../release-order.ts';
 import { startController } from '../start-controller.ts';
 import { watchDeployment } from '../watch-deployment.ts';
+import { deploySet } from './set.ts';
 
 export interface DeployOptions extends ReleaseOptions {
   readonly up?: boolean;
   readonly detach?: boolean;
+  readonly alone?: boolean;
 }
 
 /** Takes a release live, and follows until it is, or is taken back. */
@@ -19,6 +21,7 @@ export async function deploy(
   source: string | undefined,
   options: DeployOptions,
 ): Promise<number> {
+  if (options.set !== undefined) return deploySet(invocation, options.set, source, options);
   const client = connect(invocation);
   if (options.up && options.release !== undefined) await startController(invocation, []);
   const { service, request } = await releaseOrder(invocation, client, source, options);
@@ -32,7 +35,7 @@ export async function deploy(
     );
   }
   noteOtherVersion(invocation, status);
-  const begun = await client.deploy(service, request);
+  const begun = await client.deploy(service, { ...request, ...(options.alone && { alone: true }) });
   if (options.detach) {
     if (invocation.json) answerJson(invocation, begun);
     else {

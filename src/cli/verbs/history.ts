@@ -2,17 +2,23 @@ import { connect } from '../connect.ts';
 import { answerJson, type Invocation } from '../invocation.ts';
 import { historyLines } from '../render/history.ts';
 import { serviceName } from '../service-name.ts';
+import { expectNoService, historySet } from './set.ts';
 
 export interface HistoryOptions {
   readonly limit?: number;
+  readonly set?: string;
 }
 
 /** The deployments of a service, newest first. */
 export async function history(
   invocation: Invocation,
   service: string | undefined,
-  { limit = 20 }: HistoryOptions,
+  { limit = 20, set }: HistoryOptions,
 ): Promise<number> {
+  if (set !== undefined) {
+    expectNoService(service, set);
+    return historySet(invocation, set, limit);
+  }
   const client = connect(invocation);
   const name = await serviceName(invocation, client, service);
   const deployments = await client.deployments(name, limit);

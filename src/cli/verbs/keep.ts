@@ -5,19 +5,29 @@ import { answerJson, type Invocation } from '../invocation.ts';
 import { serviceName } from '../service-name.ts';
 import { watchDeployment } from '../watch-deployment.ts';
 import { whoAmI } from '../who.ts';
+import { expectNoService, keepSet } from './set.ts';
 
 export interface KeepOptions {
   readonly by?: string;
   readonly reason?: string;
   readonly detach?: boolean;
+  readonly set?: string;
 }
 
 /** Goes on with the new side of a deployment that is frozen, and follows until it has ended. */
 export async function keep(
   invocation: Invocation,
   service: string | undefined,
-  { by, reason, detach = false }: KeepOptions,
+  { by, reason, detach = false, set }: KeepOptions,
 ): Promise<number> {
+  if (set !== undefined) {
+    expectNoService(service, set);
+    return keepSet(invocation, set, {
+      detach,
+      ...(by !== undefined && { by }),
+      ...(reason !== undefined && { reason }),
+    });
+  }
   const { json, output } = invocation;
   const client = connect(invocation);
   const name = await serviceName(invocation, client, service);

@@ -9,12 +9,14 @@ import { receiptLines } from '../render/receipt.ts';
 import { counted } from '../render/words.ts';
 import { serviceName } from '../service-name.ts';
 import { harmless } from '../terminal/text.ts';
+import { expectNoService, receiptSet } from './set.ts';
 import { theDeployment } from './show.ts';
 
 export interface ReceiptOptions {
   readonly service?: string;
   readonly html?: boolean;
   readonly head?: string;
+  readonly set?: string;
 }
 
 /** What is wanted: the receipt of one deployment, or something of all of them. */
@@ -29,6 +31,12 @@ export async function receipt(
   file: string | undefined,
   options: ReceiptOptions,
 ): Promise<number> {
+  if (options.set !== undefined) {
+    if (typeof what === 'string' || options.html === true)
+      throw usage('--set is for the receipts of one deployment of a set', 'name its number, or nothing');
+    expectNoService(options.service, options.set);
+    return receiptSet(invocation, options.set, what);
+  }
   if (file !== undefined && what !== 'verify')
     throw usage(`cutover receipt: expected no more words, found ${file}`, 'leave it out');
   if (options.head !== undefined && what !== 'verify')

@@ -8,9 +8,11 @@ import { errorLines } from '../render/error.ts';
 import { statusLines } from '../render/status.ts';
 import { Screen } from '../terminal/screen.ts';
 import { errorRecord } from '../../core/errors.ts';
+import { expectNoService, statusSet } from './set.ts';
 
 export interface StatusOptions {
   readonly watch?: boolean;
+  readonly set?: string;
 }
 
 const watchMs = 1000;
@@ -20,8 +22,13 @@ const frameMs = 250;
 export async function status(
   invocation: Invocation,
   service: string | undefined,
-  { watch = false }: StatusOptions,
+  { watch = false, set }: StatusOptions,
 ): Promise<number> {
+  if (set !== undefined) {
+    expectNoService(service, set);
+    if (watch) throw new CutoverError('usage', '--watch is for services, and not with --set');
+    return statusSet(invocation, set);
+  }
   const client = connect(invocation);
   if (watch) return watched(invocation, client, service);
   const view = await look(client, service);

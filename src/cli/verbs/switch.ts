@@ -4,6 +4,7 @@ import { connect } from '../connect.ts';
 import { answerJson, type Invocation } from '../invocation.ts';
 import { switchedLines } from '../render/switched.ts';
 import { serviceName } from '../service-name.ts';
+import { expectNoService, rollbackSet } from './set.ts';
 import { goBackRequest, type GoBackOptions } from '../go-back.ts';
 
 /** Sends the traffic to the named side, which must be ready. */
@@ -28,6 +29,10 @@ export async function rollback(
   service: string | undefined,
   options: GoBackOptions,
 ): Promise<number> {
+  if (options.set !== undefined) {
+    expectNoService(service, options.set);
+    return rollbackSet(invocation, options.set, options);
+  }
   const client = connect(invocation);
   const name = await serviceName(invocation, client, service);
   const request = await goBackRequest(invocation, client, name, options);
