@@ -1,10 +1,12 @@
 import { afterEach, expect, test } from 'bun:test';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { connect } from 'node:http2';
 import { join } from 'node:path';
 import { summarize, type DiffReport } from '../../src/core/mirror/diff-report.ts';
 import type { RouteMirror } from '../../src/core/mirror/route-mirror.ts';
 import { MirrorSpec, routeMirrorOf } from '../../src/core/spec/mirror.ts';
 import type { Address } from '../../src/core/address.ts';
+import { TestCertificates, tlsWith } from '../../src/proxy/tls/certificates.fixture.ts';
 import type { Route } from '../../src/core/traffic.ts';
 import { ProxyFixture, routeTo, runs, until } from '../fixtures/proxy.ts';
 
@@ -20,12 +22,16 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-function answering(answer: (request: Request, body: string) => Response | Promise<Response>): Answering {
+function answering(
+  answer: (request: Request, body: string) => Response | Promise<Response>,
+  tls?: { cert: string; key: string },
+): Answering {
   const asked: Answering['asked'] = [];
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
     idleTimeout: 0,
+    ...(tls && { tls }),
     fetch: async (request) => {
       const body = await request.text();
       const { pathname, search } = new URL(request.url);
@@ -342,4 +348,83 @@ test('a share is kept over all workers, and requests that are not chosen go nowh
   expect(chosen).toBeGreaterThanOrEqual(36);
   expect(chosen).toBeLessThanOrEqual(44);
   expect(green.asked).toHaveLength(chosen);
+});
+
+test('requests of clients that speak HTTP/2 are mirrored to instances that speak TLS', async () => {
+  using files = new TestCertificates();
+  const certificate = await files.make('users', 'shop.example');
+  await files.make('authority');
+  await files.sign('instance', 'authority', 'IP:127.0.0.1');
+  const tls = {
+    cert: readFileSync(files.path('instance.crt'), 'utf8'),
+    key: readFileSync(files.path('instance.key'), 'utf8'),
+  };
+  const answer = (total: number) => async (request: Request, body: string) =>
+    Response.json({
+      path: new URL(request.url).pathname,
+      length: body.length,
+      total: body === '' ? total : 0,
+    });
+  const blue = answering(answer(10), tls);
+  const green = answering(answer(11), tls);
+  const proxy = await proxied();
+  const mirror = mirrorOf({ methods: ['GET', 'POST'], unsafe: true });
+  const ca = { ca: files.path('authority.crt'), serverName: null, cert: null, key: null, verify: true };
+  const upstream = { protocol: 'http1' as const, tls: ca };
+  const route = routeTo('shop', 1, 'blue', blue.address, green.address);
+  await proxy.router.apply({
+    ...route,
+    blue: { ...route.blue, upstream },
+    green: { ...route.green, upstream },
+    tls: tlsWith([certificate]),
+    mirror,
+  });
+  const listen = (await proxy.router.read('shop'))?.listen;
+  const session = connect(`https://127.0.0.1:${listen?.port}`, {
+    rejectUnauthorized: false,
+    servername: 'shop.example',
+  });
+  const ask = (headers: Record<string, string>, body = ''): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const stream = session.request({ ':authority': 'shop.example', ...headers });
+      const pieces: Buffer[] = [];
+      stream.on('data', (piece: Buffer) => void pieces.push(piece));
+      stream.on('end', () => resolve(JSON.parse(Buffer.concat(pieces).toString())));
+      stream.on('error', reject);
+      stream.end(body);
+    });
+  const all = await Promise.all(
+    Array.from({ length: 20 }, (_, n) => ask({ ':method': 'GET', ':path': `/orders/${n}` })),
+  );
+  expect(all.every((each) => (each as { total: number }).total === 10)).toBe(true);
+  expect(await ask({ ':method': 'POST', ':path': '/orders' }, 'x'.repeat(50_000))).toMatchObject({
+    length: 50_000,
+  });
+  session.close();
+  const report = await compared(proxy, { mirror }, 21);
+  expect(summarize(report)).toMatchObject({ compared: 21, differing: 20 });
+  expect(green.asked.filter(({ method }) => method === 'POST').map(({ body }) => body.length)).toEqual([
+    50_000,
+  ]);
+});
+
+test('what a mirror finds is in the metrics of the proxy', async () => {
+  const proxy = await proxied();
+  const route = await mirrored(
+    proxy,
+    answering(() => new Response('one')),
+    answering(() => new Response('two')),
+  );
+  for (let n = 0; n < 10; n++) await (await fetch(url(route, '/'))).text();
+  await compared(proxy, route, 10);
+  const text = await (await fetch('http://proxy/v1/metrics', { unix: proxy.router.socket })).text();
+  const of = '{service="shop",environment="green"';
+  for (const line of [
+    `mirror_compared_total${of}} 10`,
+    `mirror_differing_total${of}} 10`,
+    `mirror_noisy_total${of}} 0`,
+    `mirror_skipped_total${of},reason="queue-full"} 0`,
+    `mirror_share${of}} 1`,
+  ])
+    expect(text).toContain(`cutover_proxy_${line}\n`);
 });

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { summarize, type DiffReport } from '../../core/mirror/diff-report.ts';
 import { emptySide, nothingTold, type Counters, type Route } from '../../core/traffic.ts';
 import { parseExposition } from '../../testing/exposition-parser.ts';
 import { proxyMetrics } from './metrics.ts';
@@ -37,6 +38,11 @@ const counters: Counters = {
   told: nothingTold,
   queued: 0,
 };
+const found: DiffReport = {
+  ...{ format: 1, service: 'shop', id: 'm', from: 'blue', to: 'green', share: 0.1 },
+  ...{ releases: { live: 1, idle: 2 }, startedAt: 1, updatedAt: 2, chosen: 1, skipped: {}, controls: 0 },
+  ...{ latency: { users: [], live: [], idle: [] }, routes: [], running: true, restarts: 0 },
+};
 const families = parseExposition(
   proxyMetrics({
     status: {
@@ -65,6 +71,7 @@ const families = parseExposition(
     },
     services: [{ route, counters }],
     certificates: [{ service: 'shop', file: '/c.pem', notAfter: 1 }],
+    mirrors: [{ service: 'shop', found: summarize(found) }],
   }),
 );
 

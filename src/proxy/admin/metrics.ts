@@ -1,6 +1,7 @@
 import type { Colour } from '../../core/colour.ts';
 import { exposition, latencyDistribution, type Family, type Sample } from '../../core/exposition.ts';
 import { cutKinds } from '../../core/cut.ts';
+import { skipReasons, type DiffSummary } from '../../core/mirror/diff-report.ts';
 import { modeNames } from '../../core/mode.ts';
 import { failureCauses, type Counters, type Route, type SideCounters } from '../../core/traffic.ts';
 import type { ProxyStatus } from './protocol.ts';
@@ -15,6 +16,8 @@ export interface ProxyReading {
     readonly file: string;
     readonly notAfter: number;
   }[];
+  /** What the mirrors in force have found; none of one that has not found anything yet. */
+  readonly mirrors: readonly { readonly service: string; readonly found: DiffSummary }[];
 }
 
 const colours: readonly Colour[] = ['blue', 'green'];
@@ -29,7 +32,7 @@ function hostsOf(certificates: ProxyStatus['certificates']): Map<string, number>
 }
 
 /** What the proxy has counted since its keeper started, as Prometheus text. Pure. */
-export function proxyMetrics({ status, services, certificates }: ProxyReading): string {
+export function proxyMetrics({ status, services, certificates, mirrors }: ProxyReading): string {
   type Labelled = { route: Route; colour: Colour; side: SideCounters; labels: Record<string, string> };
   const sides = services.flatMap(({ route, counters }): Labelled[] =>
     colours.map((colour) => ({
@@ -57,6 +60,11 @@ export function proxyMetrics({ status, services, certificates }: ProxyReading): 
     type: 'gauge',
     samples,
   });
+  const eachMirror = (value: (found: DiffSummary) => number): Sample[] =>
+    mirrors.map(({ service, found }) => ({
+      labels: { service, environment: found.to },
+      value: value(found),
+    }));
   const one = (value: number, labels: Record<string, string> = {}): Sample[] => [{ labels, value }];
 
   return exposition([
@@ -159,6 +167,41 @@ export function proxyMetrics({ status, services, certificates }: ProxyReading): 
       'spans_dropped',
       'Spans that no collector took in time.',
       eachCount(({ told }) => told.spansDropped),
+    ),
+    counter(
+      'mirror_compared',
+      'Copies of requests whose answers were compared, in the mirror that is in force.',
+      eachMirror(({ compared }) => compared),
+    ),
+    counter(
+      'mirror_differing',
+      'Of those, answers with a difference that is no noise.',
+      eachMirror(({ differing }) => differing),
+    ),
+    counter(
+      'mirror_noisy',
+      'Of those, answers that differ only where live differs from itself.',
+      eachMirror(({ noisy }) => noisy),
+    ),
+    counter(
+      'mirror_controls',
+      'Requests to live beyond those of users, which show what is noise.',
+      eachMirror(({ controls }) => controls),
+    ),
+    counter(
+      'mirror_skipped',
+      'Requests whose turn it was and that were not compared, by reason.',
+      mirrors.flatMap(({ service, found }) =>
+        skipReasons.map((reason) => ({
+          labels: { service, environment: found.to, reason },
+          value: found.skipped[reason] ?? 0,
+        })),
+      ),
+    ),
+    gauge(
+      'mirror_share',
+      'The part of the requests that is copied, from 0 to 1.',
+      eachMirror(({ share }) => share),
     ),
     gauge(
       'queued',

@@ -401,7 +401,8 @@ export class Keeper {
       route,
       counters: this.fleet.counters(route.service, this.bootId),
     }));
-    return proxyMetrics({ status: this.status(), services, certificates: this.certificates.validity() });
+    const certificates = this.certificates.validity();
+    return proxyMetrics({ status: this.status(), services, certificates, mirrors: this.mirrors.found() });
   }
 
   status(): ProxyStatus {

@@ -1,5 +1,6 @@
 import type { Subprocess } from 'bun';
 import { prepareSocketDirectory } from '../../config/home.ts';
+import { summarize, type DiffSummary } from '../../core/mirror/diff-report.ts';
 import type { Route } from '../../core/traffic.ts';
 import { MirrorWord, type MirrorOrder } from '../mirror/messages.ts';
 import { ReportFolder } from '../mirror/report-folder.ts';
@@ -79,6 +80,14 @@ export class MirrorSteward {
     }
     const wanted = id ?? this.#reports.newest(service);
     return wanted === null ? null : this.#reports.text(service, wanted);
+  }
+
+  /** What the mirrors in force have found, as of a second ago; none of one that has no report yet. */
+  found(): { readonly service: string; readonly found: DiffSummary }[] {
+    return this.#routes.flatMap(({ service, mirror }) => {
+      const report = mirror ? this.#reports.read(service, mirror.id) : null;
+      return report === null ? [] : [{ service, found: summarize(report) }];
+    });
   }
 
   /** Ends the process after it has written its reports. */
