@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { existsSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startLoad } from '../../../test/fixtures/http-load.ts';
 import {
@@ -258,6 +258,22 @@ describe('a keeper', () => {
     await proxy.startKeeper(1);
     expect(await runs(orphan)).toBe(false);
     expect(await get(route)).toBe('blue');
+  });
+
+  test('that is killed leaves workers that rest, also those that have nothing to listen at', async () => {
+    await proxy.startKeeper(1);
+    const [orphan = 0] = await proxy.workerPids();
+    await proxy.killKeeper();
+    const sleeps = (): boolean => /^\d+ \(.*\) S /.test(readFileSync(`/proc/${orphan}/stat`, 'utf8'));
+    let inARow = 0;
+    // One that goes round and round does not sleep at any look.
+    await until(
+      'it sleeps whenever it is looked at',
+      () => (inARow = sleeps() ? inARow + 1 : 0) >= 50,
+      15_000,
+    );
+    await proxy.startKeeper(1);
+    expect(await runs(orphan)).toBe(false);
   });
 
   test('leaves its workers to the next one when it is told to keep them', async () => {

@@ -8,6 +8,8 @@ import type { Order, OrderOf, OrphanReport, Report, WorkerCounters } from './mes
 
 /** A keeper that says nothing for so long after `hold` is stopped or stuck; the requests that wait must not wait for it. */
 const longestHoldMs = 3000;
+/** Any time does; nothing is done then. */
+const restMs = 60_000;
 
 /** When a drain that has begun lets no new request through any more. */
 const quietAfterMs = defaultLimits.drainIdleMs + 2 * defaultLimits.sweepMs;
@@ -26,6 +28,7 @@ const countersOf = (plane: DataPlane): WorkerCounters => Object.fromEntries(plan
 class WorkerProcess {
   private started: OrderOf<'start'> | undefined;
   private holding: Timer | undefined;
+  private rest: Timer | undefined;
   /** The table of the switch that is under way. */
   private prepared: { readonly version: number; readonly swap: () => void } | null = null;
   private draining = false;
@@ -171,6 +174,9 @@ class WorkerProcess {
     // Not yet started means not yet on the list that the next keeper reads: it would never be found again.
     if (!this.started) return this.end(0);
     if (this.holding) this.release();
+    // With neither its channel nor a listener Bun's loop has nothing that it could wait for, and would go round and round until the next
+    // keeper comes.
+    this.rest ??= setInterval(() => undefined, restMs);
   }
 
   private handOver(): void {
