@@ -22,6 +22,13 @@ export const defaultTemplates: Readonly<Record<NoticeKind | 'test', string>> = {
   test: '{{service}}: a test of notifications, by {{by}}',
 };
 
+/** What is said of a notice where the spec does not say it otherwise; of a deployment of a set, whose it is. */
+export function defaultTemplate({ deployments }: Service, on: NoticeKind, deployment: number | null): string {
+  const set = deployment === null ? undefined : deployments[deployment - 1]?.set;
+  if (!set) return defaultTemplates[on];
+  return `set ${set.name} (${set.services.map(({ service }) => service).join(', ')}), ${defaultTemplates[on]}`;
+}
+
 /** What a notice can say, as text; what does not apply is empty. */
 export function factsOf(
   service: Service,

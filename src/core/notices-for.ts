@@ -38,6 +38,9 @@ function kindsOf(service: Service, event: ServiceEvent): readonly NoticeKind[] {
   }
 }
 
+/** What all services of a set do as one; what one of them waits for, or is stuck with, is its own. */
+const toldOnceForSet: readonly NoticeKind[] = ['started', 'switched', 'succeeded', 'rolled-back', 'failed'];
+
 /**
  * The events that say what is to be told because of others, to be written with them: so nothing happens that is not told, and nothing is told that did
  * not happen.
@@ -55,7 +58,9 @@ export function noticesFor(after: Service, events: readonly ServiceEvent[], at: 
     const deployment = 'deployment' in event ? (event.deployment ?? null) : null;
     const number = asking(after, deployment);
     const targets = releaseOf(after, number)?.spec.notify ?? [];
+    const { quiet = [] } = after.deployments[(deployment ?? 0) - 1]?.set ?? {};
     return targets.flatMap((target, at_): ServiceEvent[] => {
+      if (quiet.includes(at_) && toldOnceForSet.includes(on)) return [];
       if (![on, ...also].some((kind) => target.on.includes(kind))) return [];
       const name = targetName(target);
       const id = `notice-${after.name}-${first + index}-${at.toString(36)}-${at_ + 1}`;

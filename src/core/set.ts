@@ -14,6 +14,8 @@ export const SetPart = z.object({
     .array(z.object({ service: Name, deployment: z.int().min(1) }))
     .min(2)
     .max(mostInSet),
+  /** Which of the targets of its notifications another service tells what all of them do: by their places in the spec. */
+  quiet: z.array(z.int().min(0)).optional(),
 });
 export type SetPart = z.infer<typeof SetPart>;
 

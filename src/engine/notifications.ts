@@ -1,6 +1,6 @@
 import { errorRecord } from '../core/errors.ts';
 import type { Notice } from '../core/notice.ts';
-import { defaultTemplates, factsOf } from '../core/notice-text.ts';
+import { defaultTemplate, defaultTemplates, factsOf } from '../core/notice-text.ts';
 import { releaseOf } from '../core/service.ts';
 import { targetName, type NotifyTarget } from '../core/spec/notify.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -144,7 +144,7 @@ export class Notifications {
     }
     const message: NoticeMessage = {
       ...{ id, on, at },
-      template: target.template ?? defaultTemplates[on],
+      template: target.template ?? defaultTemplate(service, on, deployment),
       facts: factsOf(service, notice, at),
       receipt: deployment === null ? null : (service.deployments[deployment - 1]?.receipt ?? null),
     };

@@ -80,6 +80,17 @@ describe('a set of services', () => {
     }
   });
 
+  test('is told of once to a target that several of its services name', async () => {
+    const here = await begun();
+    const notify = [{ slack: { url: 'https://hooks.example.com/T/1' }, on: ['succeeded', 'started'] }];
+    await deployed(here, 'good', 'good', { notify } as Partial<SpecInput>);
+    const told = (name: string): string[] => {
+      const { due, ended } = here.engine.service(name).notices;
+      return [...due, ...ended].map(({ on }) => on).sort();
+    };
+    expect([told('web'), told('api')]).toEqual([['started', 'succeeded'], []]);
+  });
+
   for (const [fate, code] of [
     ['never-healthy', 'never-healthy'],
     ['fails-verify', 'verify-failed'],

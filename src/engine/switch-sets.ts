@@ -3,9 +3,10 @@ import { CutoverError } from '../core/errors.ts';
 import type { Plan } from '../core/plan.ts';
 import type { Release } from '../core/release.ts';
 import { expectTogether } from '../core/router-fit.ts';
-import { current, newService, type Service } from '../core/service.ts';
+import { current, newService, releaseOf, type Service } from '../core/service.ts';
 import { mostInSet, type SetPart } from '../core/set.ts';
-import { boundBy, lastInSet } from '../core/set-work.ts';
+import { boundBy, lastInSet, quietTargets } from '../core/set-work.ts';
+import { Spec } from '../core/spec.ts';
 import { expectSameAge, inSet } from '../core/strategies/in-set.ts';
 import { rollback } from '../core/strategies/to-side.ts';
 import { worstVerdict, type Verdict } from '../core/verdict.ts';
@@ -215,7 +216,14 @@ export class SwitchSets {
             deployment: deployments.length + 1,
           })),
         };
-        return decide(services).map((beginning) => ({ ...beginning, set: part }));
+        const beginnings = decide(services);
+        const quiet = quietTargets(
+          beginnings.map((beginning, index) => targetsOf(services[index], beginning)),
+        );
+        return beginnings.map((beginning, index) => {
+          const mine = quiet[index] ?? [];
+          return { ...beginning, set: { ...part, ...(mine.length > 0 && { quiet: mine }) } };
+        });
       },
     );
     return this.last(set);
@@ -252,6 +260,12 @@ export class SwitchSets {
       return { created, plan: inSet(plan, service.name, set, othersOf(services, service)) };
     });
   }
+}
+
+/** Who is told what a service does in its deployment. */
+function targetsOf(service: Service | undefined, { plan, created }: Beginning): Spec['notify'] {
+  if (created?.type === 'release-created') return Spec.parse(created.spec).notify;
+  return (service && releaseOf(service, plan.release)?.spec.notify) ?? [];
 }
 
 const othersOf = (services: readonly Service[], { name }: Service): string[] =>
