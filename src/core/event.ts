@@ -112,6 +112,14 @@ export const ServiceEvent = z.discriminatedUnion('type', [
   /** What came of the requests that were to make it warm. */
   z.object({ type: z.literal('environment-warmed'), deployment, colour: Colour, warmth: Warmth }),
   z.object({ type: z.literal('environment-verified'), colour: Colour, release }),
+  /** What was on machines that are gone is no part of it any more; the rest is where it was. */
+  z.object({
+    type: z.literal('environment-reduced'),
+    colour: Colour,
+    release,
+    placement: Placement,
+    lost: z.array(z.string()),
+  }),
   z.object({ type: z.literal('environment-kept'), colour: Colour, release, until: z.number() }),
   z.object({ type: z.literal('environment-retired'), colour: Colour }),
 

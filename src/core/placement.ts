@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Address } from './address.ts';
+import { Address, formatAddress } from './address.ts';
 
 /** Where one instance is to be. `index` counts from 0 within its layer. */
 const Instance = z.object({ layer: z.string(), index: z.int().min(0), address: Address });
@@ -12,3 +12,7 @@ export type Placement = z.infer<typeof Placement>;
 /** The addresses of one layer, by index. */
 export const addressesOf = (placement: Placement, layer: string): Address[] =>
   placement.instances.filter((instance) => instance.layer === layer).map((instance) => instance.address);
+
+/** To compare where instances are. */
+export const placeText = ({ layer, index, address }: Instance): string =>
+  `${layer} ${index} ${formatAddress(address)}`;

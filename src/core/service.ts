@@ -1,4 +1,5 @@
 import { colours, other, type Colour } from './colour.ts';
+import { placeText } from './placement.ts';
 import { awaitsDecision, nextMove, underWay, type Deployment, type StepState } from './deployment.ts';
 import { isWorkOfHalf } from './fleet-step.ts';
 import { emptyEnvironment, ready, reached, type Environment, type Role } from './environment.ts';
@@ -388,6 +389,15 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       return active(event.deployment, () => ({ warmth: event.warmth }));
     case 'environment-verified':
       return advance(event.colour, event.release, 'healthy', 'verified');
+    case 'environment-reduced': {
+      const { release, placement } = service.environments[event.colour];
+      if (release !== event.release || placement === null)
+        refuse(`${event.colour} does not hold release ${event.release}`);
+      const left = new Set(event.placement.instances.map(placeText));
+      const known = new Set(placement?.instances.map(placeText));
+      if ([...left].some((each) => !known.has(each))) refuse('an instance is where none was');
+      return environment(event.colour, { placement: event.placement });
+    }
     case 'environment-kept':
       if (service.live === event.colour) refuse(`${event.colour} is live`);
       if (service.environments[event.colour].release !== event.release)

@@ -8,9 +8,10 @@ import { withLook, type Looks } from '../core/timeline.ts';
 import type { Counters } from '../core/traffic.ts';
 import type { Clock } from '../ports/clock.ts';
 import { stepOf } from '../steps/index.ts';
-import type { StepContext } from '../steps/step.ts';
+import type { StepContext, StepDone } from '../steps/step.ts';
 import { LogUnwritable, type Journal } from './journal.ts';
 import { sha256 } from './sha256.ts';
+import { withoutLost } from './without-lost.ts';
 
 /** Thrown through a step when the controller stops: the deployment stays as it is, and the next controller goes on. */
 export class Stopping extends Error {
@@ -75,7 +76,7 @@ async function perform(
       : { type: 'undo-started', deployment: id, step };
   await journal.append(() => [begun]);
   try {
-    const { says, events = [], recorded } = await stepOf(state.planned)[act](context);
+    const { says, events = [], recorded } = await attempt(() => stepOf(state.planned)[act](context), context);
     if (recorded) return;
     const done: ServiceEvent =
       act === 'run'
@@ -94,6 +95,19 @@ async function perform(
         ? { type: 'step-failed', deployment: id, step, error }
         : { type: 'undo-failed', deployment: id, step, error },
     ]);
+  }
+}
+
+/** Does it, and again as long as it fails for machines that are gone and that can be done without. */
+async function attempt(act: () => Promise<StepDone>, context: StepContext): Promise<StepDone> {
+  for (;;) {
+    try {
+      return await act();
+    } catch (thrown) {
+      if (thrown instanceof Stopping || thrown instanceof LogUnwritable || context.signal.aborted)
+        throw thrown;
+      if (!(await withoutLost(context))) throw thrown;
+    }
   }
 }
 

@@ -25,6 +25,12 @@ export interface Shipped {
   readonly bytes: number;
 }
 
+/** A placement without what was on machines that are gone, and their names. */
+export interface Excluded {
+  readonly placement: Placement;
+  readonly lost: readonly string[];
+}
+
 /** What is seen of one instance. */
 export interface InstanceStatus {
   readonly layer: string;
@@ -106,6 +112,11 @@ export interface Platform {
    * answer within its time. Idempotent. Refused with `stale-epoch` under an epoch older than the last. Absent: the platform cannot.
    */
   lease?(environment: EnvironmentRef, order: LeaseOrder): Promise<LeaseTold>;
+  /**
+   * What is left of a placement when machines are gone, if their release allows so many: what was there is stopped before such a machine is used again, and
+   * `inspect` speaks of it no more. Null if none is gone, or too many are, or nothing of a layer would be left. Absent: there is one machine.
+   */
+  exclude?(environment: EnvironmentRef, release: Release, placement: Placement): Promise<Excluded | null>;
   /** Removes shipped releases other than these. Never one that an instance runs from. Returns the numbers that were removed. */
   prune(service: string, keep: readonly number[]): Promise<readonly number[]>;
   /** What a check or a hook gets in its environment for this release here, files of secrets read. */

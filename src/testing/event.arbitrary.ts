@@ -286,6 +286,13 @@ export const eventArbitraries: {
   }),
   'environment-started': fc.record({ type: fc.constant('environment-started'), colour, release: number }),
   'environment-healthy': fc.record({ type: fc.constant('environment-healthy'), colour, release: number }),
+  'environment-reduced': fc.record({
+    type: fc.constant('environment-reduced'),
+    colour,
+    release: number,
+    placement,
+    lost: fc.array(text),
+  }),
   'environment-warmed': fc.record({
     type: fc.constant('environment-warmed'),
     deployment: number,

@@ -56,7 +56,8 @@ export class AgentClient implements HostClient {
       gone.signal,
       ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)]),
     ];
-    const watch = timeoutMs === undefined ? this.#watch(answered.signal, gone) : Promise.resolve();
+    const isLong = timeoutMs === undefined || timeoutMs > lookEveryMs;
+    const watch = isLong ? this.#watch(answered.signal, gone) : Promise.resolve();
     try {
       const response = await this.#fetch(name, body, AbortSignal.any(limits));
       const text = await textOf(response);

@@ -1,10 +1,11 @@
 import { type Colour, colours } from '../../core/colour.ts';
 import { CutoverError } from '../../core/errors.ts';
-import type { Placement } from '../../core/placement.ts';
+import type { Instance, Placement } from '../../core/placement.ts';
 import type { Release } from '../../core/release.ts';
 import { Turn } from '../../core/turn.ts';
 import type {
   EnvironmentRef,
+  Excluded,
   InstanceStatus,
   Logs,
   LogQuery,
@@ -231,6 +232,50 @@ export class HostPlatform implements Platform {
     };
   }
 
+  /**
+   * A host that does not answer is away. What it still runs goes on until it can be told to stop, which it is before it is used again; traffic does not go there
+   * meanwhile.
+   */
+  exclude(environment: EnvironmentRef, release: Release, placement: Placement): Promise<Excluded | null> {
+    return this.#turn(environment).take(async () => {
+      const record = await this.#records.read(environment);
+      const seats = knownSeats(placement, [...record.placed, ...record.started]);
+      if (seats === null) return null; // It is not on hosts of ours.
+      const { parallel, mayMiss, hosts: named } = release.spec.platform;
+      const hosts = [...new Set([...(named?.[environment.colour] ?? []), ...usedBy(seats)])];
+      const ways = waysOf(release, hosts, record.ways);
+      const asked = await eachHost(hosts, parallel, (host) =>
+        this.#client(host, ways).call('hello', {}, Hello, { timeoutMs: helloMs }),
+      );
+      const away = asked.filter(({ error }) => error?.code === 'agent-absent').map(({ host }) => host);
+      const lost = usedBy(seats).filter((host) => away.includes(host));
+      const left = seats.filter(({ host }) => !lost.includes(host));
+      const layers = new Set(seats.map(({ layer }) => layer));
+      const isWhole = [...layers].every((layer) => left.some((seat) => seat.layer === layer));
+      if (lost.length === 0 || away.length > mayMiss || !isWhole) return null;
+      // Where they were to be stays known: whoever has not heard of this yet asks for it again.
+      await this.#records.write(
+        environment,
+        withWays(
+          {
+            ...record,
+            started: record.started.filter(({ host }) => !lost.includes(host)),
+            owed: [...new Set([...record.owed, ...lost])],
+          },
+          ways,
+        ),
+      );
+      for (const host of lost)
+        this.options.say(
+          `${environment.service} ${environment.colour}: host ${host} does not answer, and is left out`,
+        );
+      return {
+        placement: { instances: left.map(({ layer, index, address }) => ({ layer, index, address })) },
+        lost,
+      };
+    });
+  }
+
   async prune(service: string, keep: readonly number[]): Promise<readonly number[]> {
     const records = await Promise.all(colours.map((colour) => this.#records.read({ service, colour })));
     const ways: Ways = Object.fromEntries(records.flatMap((record) => Object.entries(record.ways)));
@@ -372,17 +417,27 @@ function localPlacement(previous: Placement | null, placed: Seats, host: string)
   return previous === null || own.instances.length === 0 ? null : own;
 }
 
+/** Which host each address is on; null if one is not known. */
+function knownSeats(placement: Placement, known: Seats): Seats | null {
+  const seats = placement.instances.map((instance) => seatOf(instance, known));
+  return seats.every((seat) => seat !== undefined) ? seats : null;
+}
+
+const seatOf = ({ layer, index, address }: Instance, known: Seats): Seats[number] | undefined =>
+  known.find(
+    (each) =>
+      each.layer === layer &&
+      each.index === index &&
+      each.address.host === address.host &&
+      each.address.port === address.port,
+  );
+
 /** Which host each address is on. */
 function seatsFor(placement: Placement, known: Seats): Seats {
-  return placement.instances.map(({ layer, index, address }) => {
-    const seat = known.find(
-      (each) =>
-        each.layer === layer &&
-        each.index === index &&
-        each.address.host === address.host &&
-        each.address.port === address.port,
-    );
+  return placement.instances.map((instance) => {
+    const seat = seatOf(instance, known);
     if (seat) return seat;
+    const { layer, index, address } = instance;
     throw new CutoverError(
       'internal',
       `${layer} ${index}: expected the host of ${address.host}:${address.port} to be recorded, found none`,
