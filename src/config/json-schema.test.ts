@@ -99,6 +99,7 @@ const loaderAlone = new RegExp(
     'since driver is host',
     'no hosts unless driver is host',
     'no ssh unless driver is host',
+    'no ship unless driver is host',
     'expected a host of blue or green',
     'expected an IP address such as',
     'each host once, in one environment',

@@ -40,6 +40,7 @@ export const errorTable = {
   'version-conflict': { exit: 5, title: 'The log has moved on' },
   'source-invalid': { exit: 6, title: 'The artifact cannot be shipped' },
   'checksum-mismatch': { exit: 6, title: 'The archive is not the one that was named' },
+  'ship-failed': { exit: 6, title: 'Hosts could not be readied for a release' },
   'build-failed': { exit: 6, title: 'A build command failed' },
   'start-failed': { exit: 6, title: 'An instance did not start' },
   'crashed-at-start': { exit: 6, title: 'An instance ended before it was healthy' },

@@ -221,3 +221,33 @@ test('a log folds to the same service again, and a record out of turn is refused
     }),
   );
 });
+
+test('an environment goes on with a part of its instances, and never with one where none was', () => {
+  fc.assert(
+    fc.property(eventArbitraries['environment-prepared'], ({ colour, release, placement }) => {
+      const service: Service = {
+        ...newService('shop'),
+        environments: {
+          ...newService('shop').environments,
+          [colour]: { ...newService('shop').environments[colour], phase: 'healthy', release, placement },
+        },
+      };
+      const reduced = (to: typeof placement): Service =>
+        fold(service, {
+          version: service.version + 1,
+          at: 0,
+          event: { type: 'environment-reduced', colour, release, placement: to, lost: ['web2'] },
+        });
+      const less = { instances: placement.instances.slice(0, 1) };
+      expect(reduced(less).environments[colour]).toMatchObject({ placement: less, phase: 'healthy' });
+      expect(() =>
+        reduced({
+          instances: [
+            ...placement.instances,
+            { layer: 'elsewhere', index: 999, address: { host: '192.0.2.9', port: 1 } },
+          ],
+        }),
+      ).toThrow(ImpossibleEvent);
+    }),
+  );
+});

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createCommandRunner } from '../../checks/command-runner.ts';
 import { systemClock } from '../../clocks/system.ts';
 import { formatAddress } from '../../core/address.ts';
 import { CutoverError } from '../../core/errors.ts';
@@ -75,6 +76,7 @@ class Fleet {
       workshop: this.own,
       client: (host) => enrollments.client(host),
       hosts: () => enrollments.names(),
+      commands: createCommandRunner({ clock: systemClock }),
       ssh: new SshHosts({
         program: () => Promise.reject(new Error('there is none by SSH')),
         say: () => undefined,
@@ -195,6 +197,107 @@ describe('a stack of hosts', () => {
     await bringUp(releaseOf(2, { hosts, mayMiss: 1 }));
     expect(await running(0)).toEqual(['web-0', 'web-1', 'worker-0']);
     expect(fleet.said.some((text) => text.includes('web2 does not answer, and is passed over'))).toBe(true);
+    await fleet.comeBack(1);
+  });
+
+  test('goes on without a host that dies later, if so many may be away: it is not spoken of any more, and is stopped when it is back', async () => {
+    const hosts = { blue: ['web1', 'web2'], green: ['web3', 'web4'] };
+    const release = testRelease(
+      1,
+      source,
+      { web: suiteLayers(['./idle.sh'])['web'] ?? { command: [] } },
+      {
+        platform: { driver: 'host', hosts, mayMiss: 1 },
+      },
+    );
+    await bringUp(release);
+    const [first] = await fleet.platform.inspect(blue);
+    const placement = {
+      instances: (await fleet.platform.inspect(blue)).map(({ layer, index, address }) => ({
+        layer,
+        index,
+        address,
+      })),
+    };
+    const strict = {
+      ...release,
+      spec: { ...release.spec, platform: { ...release.spec.platform, mayMiss: 0 } },
+    };
+    expect(await fleet.platform.exclude(blue, release, placement)).toBeNull();
+    await fleet.lose(1);
+    expect(await fleet.platform.exclude(blue, strict, placement)).toBeNull();
+    const less = await fleet.platform.exclude(blue, release, placement);
+    expect(less).toEqual({ placement: { instances: placement.instances.slice(0, 1) }, lost: ['web2'] });
+    // Also for whoever has died before hearing of it.
+    await fleet.restart();
+    expect(await fleet.platform.exclude(blue, release, placement)).toEqual(less);
+    expect(await fleet.platform.inspect(blue)).toEqual(first ? [first] : []);
+    await fleet.platform.start(blue, release, less?.placement ?? placement);
+    expect(await fleet.platform.inspect(blue)).toEqual(first ? [first] : []);
+    await fleet.lose(0);
+    // Nothing would be left.
+    expect(await fleet.platform.exclude(blue, release, placement)).toBeNull();
+    await fleet.comeBack(0);
+    await fleet.comeBack(1);
+    expect(await running(1)).toEqual(['web-0']);
+    await fleet.platform.stop(blue);
+    expect([await running(0), await running(1)]).toEqual([[], []]);
+  });
+
+  test('is not left without any instance of a layer: then a host that dies is no host to go on without', async () => {
+    const hosts = { blue: ['web1', 'web2'], green: ['web3', 'web4'] };
+    const release = releaseOf(1, { hosts, mayMiss: 1 });
+    await bringUp(release);
+    const instances = (await fleet.platform.inspect(blue)).map(({ layer, index, address }) => ({
+      layer,
+      index,
+      address,
+    }));
+    await fleet.lose(0); // The only worker is there.
+    expect(await fleet.platform.exclude(blue, release, { instances })).toBeNull();
+    await fleet.comeBack(0);
+  });
+
+  test('is readied by a command, which knows the hosts and the variables of the environment, and whose failure is the step’s', async () => {
+    const script = join(fleet.root, 'ready.sh');
+    writeFileSync(
+      script,
+      '#!/bin/sh\necho "$CUTOVER_ENVIRONMENT $CUTOVER_RELEASE $CUTOVER_HOSTS $COLOUR_IS $TOKEN $1 $(pwd)" >>"$2"\ncp "$CUTOVER_INVENTORY" "$2.json"\necho said\nexit "$CODE"\n',
+      { mode: 0o755 },
+    );
+    writeFileSync(join(fleet.root, 'token'), 'sesame\n');
+    const log = join(fleet.root, 'log');
+    const release = (number: number, code: number, more: object = {}): Release => ({
+      ...releaseOf(number, {
+        hosts: { blue: ['web1', 'web2'], green: ['web3', 'web4'] },
+        ship: {
+          command: [script, '{CUTOVER_VERSION}', log],
+          variables: { CODE: code, TOKEN: { file: 'token' } },
+          timeout: '5s',
+        },
+        ...more,
+      }),
+      base: fleet.root,
+    });
+    const made = await fleet.platform.ship('shop', release(1, 0), undefined, 'blue');
+    const line = `blue 1 web1 web2 blue sesame v1 ${made.directory}\n`;
+    expect(await Bun.file(log).text()).toBe(line);
+    expect(await Bun.file(`${log}.json`).json()).toMatchObject({
+      all: {
+        hosts: { web1: { ansible_host: '127.0.0.1' }, web2: {} },
+        vars: { cutover_environment: 'blue' },
+      },
+    });
+    expect(await Bun.file(join(fleet.root, 'controller/stacks/shop/blue-ship.log')).text()).toContain('said');
+    // Making it alone readies nobody.
+    await fleet.platform.ship('shop', release(1, 0));
+    expect(await Bun.file(log).text()).toBe(line);
+    const error = await failure(fleet.platform.ship('shop', release(2, 3), undefined, 'blue'));
+    expect([error.code, error.detail['output']]).toEqual(['ship-failed', ['said']]);
+    expect(await fleet.hosts[0]?.platform.find('shop', 2)).toBeNull();
+    await fleet.lose(1);
+    await fleet.platform.ship('shop', release(3, 0, { mayMiss: 1 }), undefined, 'blue');
+    expect((await Bun.file(log).text()).trimEnd().split('\n').at(-1)).toStartWith('blue 3 web1 blue');
     await fleet.comeBack(1);
   });
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { Database } from 'bun:sqlite';
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createCommandRunner } from '../../checks/command-runner.ts';
 import { systemClock } from '../../clocks/system.ts';
 import type { Release } from '../../core/release.ts';
 import type { SpecInput } from '../../core/spec.ts';
@@ -102,6 +104,7 @@ class Fleet {
         throw new Error(`host ${host} has no agent`);
       },
       hosts: () => [],
+      commands: createCommandRunner({ clock: systemClock }),
       ssh: this.ssh,
       say: (text) => void this.said.push(text),
     });
@@ -272,6 +275,23 @@ describe('hosts by SSH', () => {
     await fleet.platform.stop(blue);
     await bringUp(fleet.release(3, mayMiss));
     expect(existsSync(`/proc/${onLost}`)).toBe(false);
+  });
+
+  test('are readied by the example of a ship command', async () => {
+    const app = join(fleet.root, 'app');
+    cpSync(fixtures, app, { recursive: true });
+    cpSync(join(import.meta.dirname, '../../../examples/ready-hosts/ready.mjs'), join(app, 'ready.mjs'));
+    mkdirSync(join(app, 'host-files'));
+    writeFileSync(join(app, 'host-files/limits.conf'), 'files 4096\n');
+    const ship = { command: ['node', 'ready.mjs'] };
+    const release = { ...fleet.release(1, { ship }), source: { kind: 'directory' as const, path: app } };
+    await fleet.platform.ship('shop', release, undefined, 'blue');
+    for (const server of fleet.servers.slice(0, 2))
+      expect(await Bun.file(join(server.home, 'shop/limits.conf')).text()).toBe('files 4096\n');
+    expect(existsSync(join(fleet.servers[2]?.home ?? '', 'shop'))).toBe(false);
+    expect(await Bun.file(join(fleet.root, 'controller/stacks/shop/blue-ship.log')).text()).toContain(
+      'web2: ready for release 1',
+    );
   });
 
   test('get this very program once, whole, and none that is of another kind', async () => {

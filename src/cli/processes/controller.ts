@@ -119,6 +119,7 @@ async function control(
     workshop: platform,
     client: (host) => enrollments.client(host),
     hosts: () => enrollments.names(),
+    commands: createCommandRunner({ clock }),
     ssh: new SshHosts({ program: async () => ({ files: await selfFiles() }), say }),
     say,
   });

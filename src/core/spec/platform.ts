@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Name } from './name.ts';
+import { ShipSpec } from './ship.ts';
 import { SshSpec } from './ssh.ts';
 
 const hosts = (colour: string): z.ZodType<string[], string[]> =>
@@ -29,6 +30,9 @@ export const PlatformSpec = z
       .optional()
       .describe('With `driver: host`: the hosts of each environment; none is in both.'),
     ssh: SshSpec.optional().describe('With `driver: host`: hosts that are reached by SSH alone.'),
+    ship: ShipSpec.optional().describe(
+      'With `driver: host`: a program that readies the hosts before the release is brought there.',
+    ),
     parallel: z
       .int()
       .min(1)
@@ -41,16 +45,17 @@ export const PlatformSpec = z
       .max(255)
       .default(0)
       .describe(
-        'With `driver: host`: how many hosts of an environment may be away when a deployment begins; the others take their instances.',
+        'With `driver: host`: how many hosts of an environment may be away. When a deployment begins the others take their instances; later it goes on without.',
       ),
   })
-  .superRefine(({ driver, hosts: named, mayMiss, ssh }, context) => {
+  .superRefine(({ driver, hosts: named, mayMiss, ssh, ship }, context) => {
     const refuse = (path: (string | number)[], input: unknown, message: string): void =>
       context.addIssue({ code: 'custom', path, input, message });
     if (driver === 'host' && !named)
       refuse(['hosts'], named, 'expected the hosts of blue and green, since driver is host');
     if (driver !== 'host' && named) refuse(['hosts'], named, 'expected no hosts unless driver is host');
     if (driver !== 'host' && ssh) refuse(['ssh'], ssh, 'expected no ssh unless driver is host');
+    if (driver !== 'host' && ship) refuse(['ship'], ship, 'expected no ship unless driver is host');
     if (!named) return;
     const stray = Object.keys(ssh?.hosts ?? {}).find(
       (host) => !named.blue.includes(host) && !named.green.includes(host),

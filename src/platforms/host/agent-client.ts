@@ -30,6 +30,10 @@ export class AgentClient implements HostClient {
     private readonly credentials: Credentials,
   ) {}
 
+  get at(): string {
+    return this.address.host;
+  }
+
   call<T>(name: string, order: unknown, schema: z.ZodType<T>, calling: Calling = {}): Promise<T> {
     return this.#ask(name, JSON.stringify(order), schema, calling);
   }

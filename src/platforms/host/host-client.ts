@@ -16,6 +16,8 @@ export interface Calling {
 export interface HostClient {
   /** Its name in the spec. */
   readonly host: string;
+  /** Where it is reached: a name or an address. */
+  readonly at: string;
   call<T>(name: string, order: unknown, schema: z.ZodType<T>, calling?: Calling): Promise<T>;
   /** Sends bytes as they come. */
   send<T>(name: string, content: Readable, schema: z.ZodType<T>, calling?: Calling): Promise<T>;

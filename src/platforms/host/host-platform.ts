@@ -12,11 +12,13 @@ import type {
   Platform,
   Shipped,
 } from '../../ports/platform.ts';
+import type { CommandRunner } from '../../ports/command.ts';
 import { Disk } from '../process/disk.ts';
 import { AgentPlatform, type Workshop } from './agent-platform.ts';
 import { eachHost, failureOf, type HostResult } from './each-host.ts';
 import type { HostClient } from './host-client.ts';
 import { Hello } from './protocol.ts';
+import { shipByCommand } from './ship-command.ts';
 import { type Seat, spread } from './spread.ts';
 import type { SshHosts } from './ssh/ssh-hosts.ts';
 import { type SshWay, wayTo } from './ssh/way.ts';
@@ -39,6 +41,8 @@ export interface HostPlatformOptions {
   readonly hosts: () => readonly string[];
   /** For hosts that are reached by SSH. */
   readonly ssh: Pick<SshHosts, 'client' | 'close'>;
+  /** For commands that ready hosts. */
+  readonly commands: CommandRunner;
   readonly say: (text: string) => void;
 }
 
@@ -50,11 +54,12 @@ export interface HostPlatformOptions {
  */
 export class HostPlatform implements Platform {
   readonly capabilities = { addressPerColour: true, restarts: true };
+  readonly #disk = new Disk();
   readonly #records: StackRecords;
   readonly #turns = new Map<string, Turn>();
 
   constructor(private readonly options: HostPlatformOptions) {
-    this.#records = new StackRecords(options.home, new Disk());
+    this.#records = new StackRecords(options.home, this.#disk);
   }
 
   place(environment: EnvironmentRef, release: Release, previous: Placement | null): Promise<Placement> {
@@ -114,10 +119,30 @@ export class HostPlatform implements Platform {
     const { parallel, mayMiss } = release.spec.platform;
     const hosts = hostsOf(release, colour);
     const ways = waysOf(release, hosts);
-    const sent = await eachHost(hosts, parallel, (host) =>
+    const doing = `${colour}: shipping release ${release.number}`;
+    let there: readonly string[] = hosts;
+    if (release.spec.platform.ship) {
+      const asked = await eachHost(hosts, parallel, (host) =>
+        this.#client(host, ways).call('hello', {}, Hello, { timeoutMs: helloMs }),
+      );
+      there = this.#present(doing, asked, mayMiss);
+      const listed = there.map((name) => ({
+        name,
+        at: this.#client(name, ways).at,
+        way: ways[name] ?? null,
+      }));
+      await shipByCommand(
+        { ...this.options, disk: this.#disk },
+        { service, colour, release, made },
+        listed,
+        signal,
+      );
+    }
+    // One that has gone since counts with those that were away before.
+    const sent = await eachHost(there, parallel, (host) =>
       this.#agent(host, ways).send(service, release, made, signal),
     );
-    this.#present(`${colour}: shipping release ${release.number}`, sent, mayMiss);
+    this.#present(doing, sent, mayMiss - (hosts.length - there.length));
     return made;
   }
 

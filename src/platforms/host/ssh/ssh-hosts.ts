@@ -39,6 +39,7 @@ export class SshHosts {
   client(host: string, way: SshWay): HostClient {
     return {
       host,
+      at: way.hops.at(-1)?.host ?? host,
       call: (name, order, schema, calling = {}) => this.#call(host, way, name, order, schema, calling),
       send: (name, content, schema, calling = {}) => this.#send(host, way, name, content, schema, calling),
     };
