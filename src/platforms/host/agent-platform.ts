@@ -23,6 +23,18 @@ import { secretFiles, secretId, wireRelease } from './wire-release.ts';
 /** A question that only looks. */
 const lookMs = 30_000;
 
+/** A release of which hosts that are gone have taken a part with them: with as many instances as are placed. */
+function asPlaced(release: Release, placement: Placement): Release {
+  const { environments } = release.spec;
+  const layers = Object.entries(environments.layers).map(
+    ([name, layer]) => [name, { ...layer, instances: addressesOf(placement, name).length }] as const,
+  );
+  return {
+    ...release,
+    spec: { ...release.spec, environments: { ...environments, layers: Object.fromEntries(layers) } },
+  };
+}
+
 /** Where releases are made: fetched, built and sealed, once for all hosts. */
 export interface Workshop extends Pick<Platform, 'ship' | 'prune'> {
   /** What was made under this number; null if nothing was. */
@@ -139,7 +151,7 @@ export class AgentPlatform implements Platform {
     release: Release,
     placement: Placement,
   ): Promise<Readonly<Record<string, string>>> {
-    const run = planRun(environment, release, placement);
+    const run = planRun(environment, asPlaced(release, placement), placement);
     const name = routedLayer(release.spec);
     const layer = run.layers.find((candidate) => candidate.layer === name);
     const [address] = addressesOf(placement, name);
