@@ -129,6 +129,10 @@ class World {
   private run(deployment: number, step: PlannedStep): ServiceEvent[] {
     switch (step.kind) {
       case 'passivate':
+      case 'shorten':
+      case 'expire':
+      case 'linger':
+      case 'lengthen':
         this.act(() => undefined);
         return [];
       case 'activate':

@@ -89,6 +89,14 @@ export interface Deployment {
   readonly interventions: readonly Intervention[];
   readonly measured: Partial<Record<Moment, Counters>>;
   readonly drain: { readonly colour: Colour; readonly drainMs: number; readonly left: number } | null;
+  /** Who came late to the side that had lost the traffic, if that was waited for; `late` null: it was not observed. */
+  readonly lingered?: {
+    readonly colour: Colour;
+    readonly ms: number;
+    readonly late: number | null;
+    readonly lastAt: number | null;
+    readonly left: boolean;
+  };
   /** What came of the warm-up that was the last; absent: there was none. */
   readonly warmth?: Warmth;
   /** In the order in which they ended. */

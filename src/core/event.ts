@@ -202,6 +202,17 @@ export const ServiceEvent = z.discriminatedUnion('type', [
     drainMs: z.number(),
     left: z.number(),
   }),
+  /** Nobody is taken to come to `colour` any more, which has lost the traffic: how many came late, and when the last; null where that is not observed. */
+  z.object({
+    type: z.literal('traffic-lingered'),
+    deployment,
+    colour: Colour,
+    ms: z.number(),
+    late: z.number().nullable(),
+    lastAt: z.number().nullable(),
+    /** False: some still came when they were no longer waited for. */
+    left: z.boolean(),
+  }),
 ]);
 export type ServiceEvent = z.infer<typeof ServiceEvent>;
 

@@ -94,6 +94,33 @@ export const PlannedStep = z.discriminatedUnion('kind', [
     release,
     set: z.string().optional(),
   }),
+  /** Clients keep where they are sent for `forMs` from now on, and not for `keptMs`. */
+  z.object({ kind: z.literal('shorten'), keptMs: z.number(), forMs: z.number() }),
+  /**
+   * Waits until `forMs` after `shorten`: nobody keeps longer what was told before. `back`: how clients leave `colour` if the traffic has been
+   * taken back from it, as `linger` has it.
+   */
+  z.object({
+    kind: z.literal('expire'),
+    colour: Colour,
+    forMs: z.number(),
+    back: z.object({ forMs: z.number(), quietMs: z.number(), atMostMs: z.number() }),
+  }),
+  /**
+   * `colour` serves those who come late, until `forMs` after the switch, and then until nobody has come for `quietMs`, but no longer than
+   * `atMostMs` more. Meanwhile release `release` on `to` is watched. `quietMs` 0: who comes is not observed.
+   */
+  z.object({
+    kind: z.literal('linger'),
+    colour: Colour,
+    to: Colour,
+    release,
+    forMs: z.number(),
+    quietMs: z.number(),
+    atMostMs: z.number(),
+  }),
+  /** Clients keep where they are sent for `forMs` again. */
+  z.object({ kind: z.literal('lengthen'), forMs: z.number() }),
   /** `closeOverMs`: the time over which what is left then is ended; null: it goes on, as it did in plans that say nothing. */
   z.object({
     kind: z.literal('drain'),

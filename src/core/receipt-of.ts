@@ -105,6 +105,7 @@ export function receiptOf(service: Service, deployment: Deployment, looks: Looks
     ...wayBackOf(deployment),
     drainMs: deployment.drain?.drainMs ?? null,
     leftAfterDrain: deployment.drain?.left ?? null,
+    ...(deployment.lingered && { lateClients: deployment.lingered }),
     steps: steps.map(({ planned, status, startedAt, endedAt }) => ({
       kind: planned.kind,
       status,

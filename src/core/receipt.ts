@@ -93,6 +93,18 @@ export const Receipt = z.object({
     .optional(),
   drainMs: z.number().nullable(),
   leftAfterDrain: z.number().nullable(),
+  /** Clients who still went to the side that had lost the traffic, where a router has such; `late` null: they were not observed. */
+  lateClients: z
+    .object({
+      colour: Colour,
+      /** How long the side served them. */
+      ms: z.number(),
+      late: z.number().nullable(),
+      lastAt: z.number().nullable(),
+      /** False: some still came when they were no longer waited for. */
+      left: z.boolean(),
+    })
+    .optional(),
   steps: z.array(
     z.object({
       kind: z.string(),

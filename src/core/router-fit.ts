@@ -1,3 +1,4 @@
+import type { Caching } from './caching.ts';
 import { CutoverError } from './errors.ts';
 import type { Plan } from './plan.ts';
 import type { Release } from './release.ts';
@@ -22,6 +23,9 @@ export interface RouterFit {
   readonly evict: boolean;
   /** It can put routes of several services in force as one. Absent: it cannot. */
   readonly together?: boolean;
+  readonly caching?: Caching;
+  /** What of a release it cannot carry out for other reasons than its settings, in words; absent: nothing. */
+  readonly misfits?: (spec: Spec) => readonly string[];
 }
 
 /** Of every router, and not its business. */
@@ -91,6 +95,7 @@ export function expectRouterFits(service: Service, release: Release, plan: Plan,
     const can = need === 'bothServe' ? (fit.bothServe ?? fit.weights) : need === undefined || fit[need];
     if (!can) missing.push(need === 'mirror' ? 'mirror' : `strategy.kind=${plan.strategy}`);
   }
+  missing.push(...(fit.misfits?.(release.spec) ?? []));
   if (!fit.counters && plan.steps.some((step) => 'analysis' in step && step.analysis !== undefined))
     for (const measure of release.spec.analysis?.measures ?? [])
       if (measure.of !== undefined) missing.push(`analysis.measures of ${measure.of}`);
@@ -145,7 +150,7 @@ export function routerNotes({ router, strategy }: Spec, fit: RouterFit): string[
   const { counters, inFlight, evict } = fit;
   const notes: string[] = [];
   if (!counters) notes.push(`the router ${driver} counts no requests: the receipt will not have them`);
-  if (!inFlight)
+  if (!inFlight && fit.caching === undefined)
     notes.push(`the router ${driver} does not tell what is in flight: a drain takes all of strategy.drain`);
   if (!evict && strategy.leftover === 'close')
     notes.push(

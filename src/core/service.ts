@@ -516,6 +516,10 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       return active(event.deployment, () => ({
         drain: { colour: event.colour, drainMs: event.drainMs, left: event.left },
       }));
+    case 'traffic-lingered': {
+      const { colour, ms, late, lastAt, left } = event;
+      return active(event.deployment, () => ({ lingered: { colour, ms, late, lastAt, left } }));
+    }
   }
 }
 

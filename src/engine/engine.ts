@@ -8,6 +8,7 @@ import type { Release } from '../core/release.ts';
 import { fileOf } from '../core/route.ts';
 import { current, newService, type Service } from '../core/service.ts';
 import { boundBy } from '../core/set-work.ts';
+import { withCaching } from '../core/strategies/caching.ts';
 import { strategyState } from '../core/strategies/authored.ts';
 import { rollback, switchTo } from '../core/strategies/to-side.ts';
 import type { Verdict } from '../core/verdict.ts';
@@ -149,7 +150,10 @@ export class Engine {
     const verdict = current(service) ? null : await open.verdict(true);
     expectAccepted(service.name, verdict, how);
     const { reason = null } = how;
-    const { id } = await course.start(by, (now) => ({ plan: plan(now), order: { reason, verdict } }));
+    const { id } = await course.start(by, (now) => ({
+      plan: withCaching(plan(now), this.#drivers.router(now).capabilities.caching),
+      order: { reason, verdict },
+    }));
     return { ...(await course.switched(id, 0)), verdict };
   }
 

@@ -4,6 +4,7 @@ import type { Plan } from '../core/plan.ts';
 import type { Release } from '../core/release.ts';
 import { expectModes, expectRouterFits, routerNotes } from '../core/router-fit.ts';
 import { modeInForce, type Service } from '../core/service.ts';
+import { withCaching } from '../core/strategies/caching.ts';
 import { deployPlan } from '../core/strategies/index.ts';
 import type { Router } from '../ports/router.ts';
 
@@ -25,7 +26,8 @@ export function fittingPlan(
   if (mode !== 'open') expectModes(service.name, driver, capabilities);
   const plan = deployPlan(service, release, written);
   expectRouterFits(service, release, plan, capabilities);
-  return { ...plan, notes: [...plan.notes, ...routerNotes(release.spec, capabilities)] };
+  const waiting = withCaching(plan, capabilities.caching);
+  return { ...waiting, notes: [...waiting.notes, ...routerNotes(release.spec, capabilities)] };
 }
 
 /**

@@ -30,7 +30,11 @@ export function patientRouter(router: Router, clock: Clock, signal: AbortSignal,
       await clock.sleep(waitMs, signal);
     }
   }
+  const { keepFor } = router;
   return {
+    ...(keepFor && {
+      keepFor: (service, keeping, epoch) => patiently(() => keepFor.call(router, service, keeping, epoch)),
+    }),
     capabilities: router.capabilities,
     apply: (route) => patiently(() => router.apply(route)),
     applyTogether: (routes) => patiently(() => applyTogether(router, routes)),

@@ -1,3 +1,4 @@
+import type { Caching, Keeping } from '../core/caching.ts';
 import type { RouterFit } from '../core/router-fit.ts';
 import type { DiffReport } from '../core/mirror/diff-report.ts';
 import type { Pass, PassOrder } from '../core/testers.ts';
@@ -19,6 +20,8 @@ export interface RouterCapabilities extends RouterFit {
   readonly evict: boolean;
   /** It can copy requests to the side that is not live, and compare the answers (`Route.mirror`). */
   readonly mirror: boolean;
+  /** Clients keep for a while where it has sent them; absent: a switch is in force for all of them at once. Then it has `keepFor`. */
+  readonly caching?: Caching;
 }
 
 /**
@@ -45,6 +48,11 @@ export interface RouterCapabilities extends RouterFit {
  *   force. A route by which the side gets requests again ends it.
  * - With `mirror`, if it can, a share of the requests to the live side is copied to the other one once they are answered, and `mirrored` tells what
  *   was found under the mirror's id, also after it was taken out of the route. No user waits for it, and no request is held to begin or end it.
+ * - With `caching`, clients who have asked before still go where they were sent then, for as long as they were told; nobody who asks when `apply`
+ *   has resolved is sent to the other side. From a route that sends users to another side on, they are told the short time. `counters` has
+ *   `requests` then if `caching.observed`, also without the capability `counters`.
+ * - `keepFor` settles how long clients keep what they are told from now on; it resolves when no server tells them otherwise, and may be
+ *   called again. Refused with `stale-epoch` under an older epoch than the one in force, with `service-unknown` if there is none.
  * - `read` returns what is in force, not what was asked for; null if the service is not known.
  */
 export interface Router {
@@ -63,6 +71,8 @@ export interface Router {
    * @throws CutoverError `service-unknown`; `request-invalid` if the route in force has no `testers.cookie`
    */
   pass?(service: string, order: PassOrder): Promise<Pass>;
+  /** How long clients keep what they are told. Absent: they keep nothing. */
+  keepFor?(service: string, keeping: Keeping, epoch: number): Promise<{ readonly changed: boolean }>;
   /** Forgets the service and closes its listeners. `epoch` as for `apply`. Idempotent. */
   remove(service: string, epoch: number): Promise<void>;
 }

@@ -2,11 +2,14 @@ import type { PlannedStep, StepKind } from '../core/plan.ts';
 import { activate } from './activate.ts';
 import { bake } from './bake.ts';
 import { drain } from './drain.ts';
+import { expire } from './expire.ts';
 import { gate } from './gate.ts';
 import { health } from './health.ts';
 import { hook } from './hook.ts';
 import { hold } from './hold.ts';
 import { keep } from './keep.ts';
+import { lengthen } from './lengthen.ts';
+import { linger } from './linger.ts';
 import { mirror } from './mirror.ts';
 import { muster } from './muster.ts';
 import { passivate } from './passivate.ts';
@@ -14,6 +17,7 @@ import { prepare } from './prepare.ts';
 import { rejoin } from './rejoin.ts';
 import { retire } from './retire.ts';
 import { ship } from './ship.ts';
+import { shorten } from './shorten.ts';
 import { start } from './start.ts';
 import type { Step, StepContext, StepDone } from './step.ts';
 import { switchTraffic } from './switch.ts';
@@ -37,8 +41,12 @@ const steps: { readonly [K in StepKind]: Step<K> } = {
   rejoin,
   passivate,
   muster,
+  shorten,
+  expire,
   switch: switchTraffic,
   activate,
+  linger,
+  lengthen,
   drain,
   bake,
   keep,

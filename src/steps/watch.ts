@@ -26,6 +26,8 @@ export interface Watch {
   readonly analysis?: AnalysisWatch | null;
   /** Whether a person has said that it is over, whatever is still waited for. Default: nobody has. */
   readonly waived?: () => boolean;
+  /** Done before each look, as a part of it. */
+  readonly look?: () => Promise<void>;
   /** What those who watch are told. Default: how long there is to go. */
   readonly progress?: (leftMs: number) => string;
 }
@@ -58,6 +60,7 @@ export async function watchSide(context: StepContext, watch: Watch): Promise<num
   };
 
   for (;;) {
+    await watch.look?.();
     const left = leftMs();
     const instances = await platform.inspect(context.environment(colour));
     const ended = instances.find(({ state }) => state !== 'running');

@@ -142,6 +142,23 @@ const planned: fc.Arbitrary<PlannedStep> = fc.oneof(
     leastRequests: fc.nat(100),
     limit: fc.constantFrom(0, 0.01),
   }),
+  fc.record({ kind: fc.constant('shorten' as const), keptMs: time, forMs: time }),
+  fc.record({
+    kind: fc.constant('expire' as const),
+    colour,
+    forMs: time,
+    back: fc.record({ forMs: time, quietMs: time, atMostMs: time }),
+  }),
+  fc.record({
+    kind: fc.constant('linger' as const),
+    colour,
+    to: colour,
+    release: number,
+    forMs: time,
+    quietMs: time,
+    atMostMs: time,
+  }),
+  fc.record({ kind: fc.constant('lengthen' as const), forMs: time }),
   fc.record({ kind: fc.constant('drain' as const), colour, forMs: time, closeOverMs: fc.option(time) }),
 );
 const plan: fc.Arbitrary<Plan> = fc.record({
@@ -408,6 +425,15 @@ export const eventArbitraries: {
       latency: { live: { p50Ms: 1, p99Ms: null }, idle: { p50Ms: 1, p99Ms: 2 } },
       causes: [],
     })),
+  }),
+  'traffic-lingered': fc.record({
+    type: fc.constant('traffic-lingered'),
+    deployment: number,
+    colour,
+    ms: time,
+    late: fc.option(time),
+    lastAt: fc.option(time),
+    left: fc.boolean(),
   }),
   'traffic-drained': fc.record({
     type: fc.constant('traffic-drained'),

@@ -9,6 +9,10 @@ import { CaddySettings } from '../../core/spec/caddy.ts';
 import { NginxSettings } from '../../core/spec/nginx.ts';
 import { CaddyPlace } from '../../routers/caddy/caddy-place.ts';
 import { CommandRouter } from '../../routers/command/command-router.ts';
+import { CommandProvider } from '../../routers/dns/command-provider.ts';
+import { DnsRouter } from '../../routers/dns/dns-router.ts';
+import { readKey } from '../../routers/dns/key-file.ts';
+import { Rfc2136Provider } from '../../routers/dns/rfc2136-provider.ts';
 import { NginxPlace } from '../../routers/nginx/nginx-place.ts';
 import { HaproxyPlace } from '../../routers/haproxy/haproxy-place.ts';
 import { KernelRouter } from '../../routers/kernel/kernel-router.ts';
@@ -42,6 +46,15 @@ export function createRouters(
     },
     caddy: ({ caddy = CaddySettings.parse({}) }, base) =>
       new TableRouter(new CaddyPlace({ ...caddy, sides: resolve(base, caddy.sides) })),
+    dns({ dns }, base) {
+      if (!dns) throw new Error('the spec has no router.dns');
+      const { zone, servers = [], key, command } = dns;
+      const provider =
+        command === undefined
+          ? new Rfc2136Provider(zone, servers, () => readKey(resolve(base, key ?? '')))
+          : new CommandProvider(zone, command, base);
+      return new DnsRouter(dns, provider, clock, base);
+    },
     command({ command }, base) {
       if (!command) throw new Error('the spec has no router.command');
       return new CommandRouter(command, base);

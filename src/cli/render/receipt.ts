@@ -130,7 +130,24 @@ export function aroundRows(receipt: Receipt): [string, string][] {
       `${duration(receipt.drainMs)}, ${left === 0 ? 'nothing left' : `${count(left)} left in flight`}`,
     ]);
   }
+  for (const row of lateRows(receipt)) rows.push(row);
   return rows;
+}
+
+/** Who still came to the side that had lost the traffic. */
+export function lateRows({ lateClients, switch: switched, switchBack }: Receipt): [string, string][] {
+  if (!lateClients) return [];
+  const { colour, ms, late, lastAt, left } = lateClients;
+  const served = `${colour} served them for ${duration(ms)}`;
+  if (late === null) return [['late clients', `not observed; ${served}`]];
+  const since = (switchBack ?? switched)?.at;
+  const last =
+    lastAt === null || since === undefined
+      ? ''
+      : `, the last ${duration(Math.max(0, lastAt - since))} after the switch`;
+  return [
+    ['late clients', `${counted(late, 'request')}${last}; ${served}${left ? '' : ', and some still come'}`],
+  ];
 }
 
 /** What going back cost or would have, and what a person decided about it. */

@@ -1,7 +1,10 @@
 import type { z } from 'zod';
+import type { Address } from '../address.ts';
+import { DomainName, inZone, type DnsSettings } from './dns.ts';
+import { parseIp } from '../ip.ts';
 
 /** What decides which environment gets a request. */
-export const routerDrivers = ['embedded', 'haproxy', 'kernel', 'nginx', 'caddy', 'command'] as const;
+export const routerDrivers = ['embedded', 'haproxy', 'kernel', 'nginx', 'caddy', 'dns', 'command'] as const;
 export type RouterDriver = (typeof routerDrivers)[number];
 
 /** The kernel sees no requests; and settings of a driver that is not the one named would be of no effect. */
@@ -26,11 +29,45 @@ export function driverRules(
         input: driver,
         message: `expected router.${driver} only with driver: ${driver}`,
       });
-  if (router.driver === 'command' && router.command === undefined)
-    context.addIssue({
-      code: 'custom',
-      path: ['driver'],
-      input: router.driver,
-      message: 'expected router.command only with driver: command, and always then',
-    });
+  for (const driver of ['command', 'dns'] as const)
+    if (router.driver === driver && router[driver] === undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['driver'],
+        input: router.driver,
+        message: `expected router.${driver} only with driver: ${driver}, and always then`,
+      });
+}
+
+/** Where users reach a service by the DNS is a name of its zone, with the port at which they are then to find an instance. */
+export function dnsRules(
+  router: {
+    readonly driver: RouterDriver;
+    readonly listen: Address;
+    readonly preview?: Address | undefined;
+    readonly dns?: DnsSettings | undefined;
+  },
+  context: z.RefinementCtx,
+): void {
+  const { dns, listen, preview } = router;
+  if (router.driver !== 'dns' || dns === undefined) return;
+  const refuse = (path: string, { host, port }: Address, message: string): void =>
+    context.addIssue({ code: 'custom', path: [path], input: `${host}:${port}`, message });
+  for (const [path, address] of Object.entries({ listen, preview })) {
+    if (address === undefined) continue;
+    const { host, port } = address;
+    if (!DomainName.safeParse(host).success || parseIp(host) !== null || !inZone(host, dns.zone))
+      refuse(path, address, `expected a name in the zone ${dns.zone} and a port, e.g. www.${dns.zone}:80`);
+    else if (port === 0 || port !== listen.port)
+      refuse(path, address, 'expected the port of the instances: the DNS leads to addresses, and to no port');
+    const names = [...(dns.targets?.blue ?? []), ...(dns.targets?.green ?? [])];
+    if (host === dns.zone && !dns.alias && names.some((target) => parseIp(target) === null))
+      refuse(
+        path,
+        address,
+        'expected IP addresses as targets: a zone itself cannot be a CNAME (RFC 1034 §3.6.2)',
+      );
+  }
+  if (preview !== undefined && preview.host === listen.host)
+    refuse('preview', preview, 'expected another name than that of router.listen');
 }

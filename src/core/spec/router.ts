@@ -17,8 +17,9 @@ import { KernelSettings } from './kernel.ts';
 import { CommandRouterSettings } from './command-router.ts';
 import { Name } from './name.ts';
 import { CaddySettings } from './caddy.ts';
+import { DnsSettings } from './dns.ts';
 import { NginxSettings } from './nginx.ts';
-import { driverRules, routerDrivers } from './router-drivers.ts';
+import { dnsRules, driverRules, routerDrivers } from './router-drivers.ts';
 import { Tls } from './tls.ts';
 
 /** How traffic reaches the service, as a user writes it under `router`. */
@@ -125,6 +126,9 @@ export const RouterSpec = z
     caddy: CaddySettings.optional().describe(
       'With `driver: caddy`: where it is. See [routers/caddy.md](routers/caddy.md).',
     ),
+    dns: DnsSettings.optional().describe(
+      'With `driver: dns`: the zone, and who changes it. See [routers/dns.md](routers/dns.md).',
+    ),
     command: CommandRouterSettings.optional().describe(
       'With `driver: command`: the program that tells the balancer. See [routers/command.md](routers/command.md).',
     ),
@@ -133,6 +137,7 @@ export const RouterSpec = z
   .superRefine(testerRules)
   .superRefine(assetRules)
   .superRefine(driverRules)
+  .superRefine(dnsRules)
   .superRefine(
     ({ listen, preview, previewHost, hosts, paths, protocol, tls, errorPages, upstream }, context) => {
       if (protocol === 'tcp' && errorPages !== undefined) {

@@ -1,3 +1,4 @@
+import type { Keeping } from '../../core/caching.ts';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { CutoverError } from '../../core/errors.ts';
 import {
@@ -66,6 +67,8 @@ export class MemoryRouter implements Router {
   private readonly sides = new Map<string, Pick<Counters, 'blue' | 'green'>>();
   private nextPort: number;
   private turn = 0;
+  /** How long clients keep what they are told, where they do. */
+  readonly keeping = new Map<string, Keeping>();
   private readonly mirrors: MemoryMirrors;
 
   constructor(private readonly options: MemoryRouterOptions = {}) {
@@ -115,6 +118,9 @@ export class MemoryRouter implements Router {
       held: 0,
       counters: this.countersOf(service),
     }));
+    for (const route of next && this.capabilities.caching ? settled : [])
+      if ((routeOf(this.table, route.service)?.live ?? route.live) !== route.live)
+        this.keeping.set(route.service, 'short');
     if (next) this.table = next;
     return applied;
   }
@@ -155,6 +161,13 @@ export class MemoryRouter implements Router {
     this.sides.set(service, { ...sides, [route.live]: { ...side, inFlight: side.inFlight + count } });
   }
 
+  /** So many requests come to a side that has lost the traffic, by clients who have not heard of it. */
+  late(service: string, colour: Colour, count: number): void {
+    const sides = this.sidesOf(service);
+    const side = sides[colour];
+    this.sides.set(service, { ...sides, [colour]: { ...side, requests: side.requests + count } });
+  }
+
   mirrored(service: string, id: string): Promise<DiffReport | null> {
     return this.call('mirrored', () => this.mirrors.look(routeOf(this.table, service), service, id));
   }
@@ -177,6 +190,18 @@ export class MemoryRouter implements Router {
   restart(): void {
     this.bootId = randomUUID();
     this.sides.clear();
+  }
+
+  keepFor(service: string, keeping: Keeping, epoch: number): Promise<{ readonly changed: boolean }> {
+    return this.call('keepFor', () => {
+      const inForce = routeOf(this.table, service);
+      if (!inForce) throw new CutoverError('service-unknown', `there is no service ${service}`);
+      if (epoch < inForce.epoch)
+        throw new CutoverError('stale-epoch', `epoch ${epoch} is older than ${inForce.epoch}`);
+      const changed = (this.keeping.get(service) ?? 'usual') !== keeping;
+      this.keeping.set(service, keeping);
+      return { changed };
+    });
   }
 
   remove(service: string, epoch: number): Promise<void> {
