@@ -1,7 +1,6 @@
 import type { ProxyVersion } from '../../core/proxy-header.ts';
 import type { FailureCause } from '../../core/traffic.ts';
 import type { Proofs } from '../acme/proofs.ts';
-import { ChunkedBody } from '../http1/chunked-body.ts';
 import type { HeadLimits } from '../http1/limits.ts';
 import { isIdempotent, isSafe, Method, parseRequestHead } from '../http1/request-head.ts';
 import { Framing, parseResponseHead } from '../http1/response-head.ts';
@@ -18,8 +17,11 @@ import type { ClientConnection, ClientUser } from './client-connection.ts';
 import type { Target } from './entry.ts';
 import type { InstanceQueue, Waiter } from './instance-queue.ts';
 import type { InstancePool } from './instance-pool.ts';
+import { KeptRequest } from './kept-request.ts';
 import type { Pages } from './pages.ts';
 import type { Plane } from './plane.ts';
+import { malformed, RequestBody } from './request-body.ts';
+import { ResponseBody } from './response-body.ts';
 import type { Side } from './side.ts';
 import type { Steering } from './steering.ts';
 import { cutCacheFields } from './testers.ts';
@@ -84,18 +86,8 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
   private oldClient = false;
   private keepAlive = true;
   private upgrade = false;
-  private requestFraming: Framing = Framing.none;
-  private requestLeft = 0;
-  private requestDone = true;
-  /** How much of a chunked body may still come. */
-  private bodyLeft = Infinity;
-  /** Until when the client has time for its body, by what it has sent of it. */
-  private bodyUntil = 0;
-  private requestChunks: ChunkedBody | null = null;
-  /** The head as it came and what came with it of the body: kept until it cannot be sent again. */
-  private request: Uint8Array | null = null;
-  private requestFrom = 0;
-  private requestTo = 0;
+  private readonly body = new RequestBody();
+  private readonly request = new KeptRequest();
   /** Made when it is first needed. */
   private trace: TraceFields | null = null;
   private repeated = false;
@@ -109,11 +101,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
   private headSent = false;
   private responseDone = false;
   private status = 0;
-  private responseFraming: Framing = Framing.none;
-  private responseLeft = 0;
-  private responseChunks: ChunkedBody | null = null;
-  /** The client does not know chunks: it gets the content alone, until the connection closes. */
-  private unchunk = false;
+  private readonly responseBody = new ResponseBody();
   private upstreamStays = false;
   private idleSeconds = -1;
 
@@ -144,8 +132,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     const { client, plane } = this;
     const head = plane.requestHead;
     const bytes = client.bytes!;
-    let end = head.end;
-    const entry = client.point.entry;
+    const { entry } = client.point;
     client.tally = entry?.tally ?? null;
     client.pages = entry?.pages ?? null;
     if (client.pages !== null) client.asked = bytes.subarray(head.start, head.end);
@@ -166,26 +153,8 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     const { gate, steering } = target;
     const { limits } = target.side;
     if (gate !== null && gate.stops(client, head, bytes, plane.tick())) return;
-    this.requestDone = true;
-    this.requestFraming = Framing.none;
-    if (head.chunked) {
-      const chunks = (this.requestChunks ??= new ChunkedBody());
-      chunks.reset();
-      end = chunks.feed(bytes, end, client.to);
-      if (end < 0) return client.refuse(400, 'chunked body malformed');
-      if (end - head.end > limits.bodyBytes) return client.refuse(413, 'body too long');
-      this.bodyLeft = limits.bodyBytes - (end - head.end);
-      this.requestFraming = Framing.chunked;
-      this.requestDone = chunks.done;
-    } else if (head.contentLength > 0) {
-      if (head.contentLength > limits.bodyBytes) return client.refuse(413, 'body too long');
-      this.bodyLeft = Infinity;
-      const here = Math.min(client.to - end, head.contentLength);
-      end += here;
-      this.requestFraming = Framing.length;
-      this.requestLeft = head.contentLength - here;
-      this.requestDone = this.requestLeft === 0;
-    }
+    const end = this.body.begin(head, bytes, client.to, limits.bodyBytes);
+    if (end < 0) return client.refuse(-end, end === malformed ? 'chunked body malformed' : 'body too long');
     this.target = target;
     this.startedAt = plane.tick();
     const side = steering === null ? target.side : this.steer(steering, bytes);
@@ -195,9 +164,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     this.oldClient = head.minor === 0;
     this.keepAlive = head.keepAlive;
     this.upgrade = head.upgrade;
-    this.request = bytes;
-    this.requestFrom = head.start;
-    this.requestTo = end;
+    this.request.keep(bytes, head.start, end);
     if (side.recorder !== null) {
       this.account = client.openAccount(side.recorder, bytes, head, this.startedAt, waited);
       this.account.bytesIn = end - client.from;
@@ -316,9 +283,10 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
   private send(headRead: boolean): void {
     const { plane, client, side } = this;
     const upstream = this.upstream!;
-    const request = this.request!;
+    const { bytes, from, to } = this.request;
+    const request = bytes!;
     const head = plane.requestHead;
-    if (!headRead) parseRequestHead(request, this.requestFrom, this.requestTo, head, readOnce);
+    if (!headRead) parseRequestHead(request, from, to, head, readOnce);
     const host = client.point.host;
     const lines =
       client.believes !== null
@@ -344,31 +312,31 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     if (tracing !== null)
       length = this.trace!.write(scratch, length, tracing.requestId, tracing.traceContext);
     if (side!.mirror !== null) this.copyTo(side!.mirror, length);
-    const body = this.requestTo - head.end;
+    const body = to - head.end;
     let flowing: boolean;
     if (body === 0) flowing = upstream.write(scratch, 0, length, false);
     else if (length + body <= scratch.length) {
-      scratch.set(request.subarray(head.end, this.requestTo), length);
+      scratch.set(request.subarray(head.end, to), length);
       length += body;
       flowing = upstream.write(scratch, 0, length, false);
     } else {
       upstream.write(scratch, 0, length, false);
-      flowing = upstream.write(request, head.end, this.requestTo, true);
+      flowing = upstream.write(request, head.end, to, true);
     }
-    if (this.requestDone) {
+    if (this.body.done) {
       const { responseMs } = side!.limits;
       client.deadline = plane.coarse + (this.lookup === null ? responseMs : Math.min(responseMs, lookupMs));
       return;
     }
     // Of a stream that the instance refuses, what was sent so far can be sent again, if it was not much.
-    if (this.pool!.sessions === null) this.request = null;
-    this.bodyUntil = plane.coarse + side!.limits.bodyIdleMs;
-    client.deadline = this.bodyUntil;
+    if (this.pool!.sessions === null) this.request.forget();
+    client.deadline = this.body.giveTime(plane.coarse, side!.limits);
     if (client.from < client.to) {
-      const { bytes, from, to } = client;
+      const ahead = client.bytes!;
+      const { from: first, to: last } = client;
       client.bytes = null;
       client.from = client.to = 0;
-      this.forwardBody(bytes!, from, to);
+      this.forwardBody(ahead, first, last);
     } else if (!flowing) client.pause();
     if (this.upstream === upstream && upstream.outlet.empty) client.resume();
   }
@@ -377,70 +345,33 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
   private copyTo(tap: MirrorTap, headLength: number): void {
     const { plane } = this;
     const head = plane.requestHead;
-    const request = this.request!;
+    const { bytes, to } = this.request;
     if (this.copy === null) {
-      if (!tap.isNext || !tap.takes(request, head)) return;
+      if (!tap.isNext || !tap.takes(bytes!, head)) return;
       this.copy = new CopiedExchange(tap, this);
     }
-    const body = request.subarray(head.end, this.requestTo);
+    const body = bytes!.subarray(head.end, to);
     this.copy.begin(this.upstream!, plane.scratch.slice(0, headLength), body);
   }
 
   private forwardBody(bytes: Uint8Array, from: number, to: number): void {
     const { plane, client } = this;
     const upstream = this.upstream!;
-    let end: number;
-    if (this.requestFraming === Framing.length) {
-      end = Math.min(to, from + this.requestLeft);
-      this.requestLeft -= end - from;
-      this.requestDone = this.requestLeft === 0;
-    } else {
-      const chunks = this.requestChunks!;
-      end = chunks.feed(bytes, from, to);
-      if (end < 0) return this.reject(400);
-      this.bodyLeft -= end - from;
-      if (this.bodyLeft < 0) return this.reject(413);
-      this.requestDone = chunks.done;
-    }
+    const end = this.body.take(bytes, from, to);
+    if (end < 0) return this.reject(end === malformed ? 400 : 413);
     this.side!.tally.bytesIn += end - from;
     if (this.account !== null) this.account.bytesIn += end - from;
     if (this.copy !== null) this.copy.more(bytes.subarray(from, end));
-    if (this.request !== null) this.keepForRepeat(bytes, from, end);
+    this.request.more(bytes, from, end, plane.limits.aheadBytes);
     const flowing = upstream.write(bytes, from, end, true);
     // Once the response has begun the two talk to each other, as slowly as they like.
-    if (!this.requestDone)
+    if (!this.body.done)
       client.deadline = this.responseBegun
         ? plane.tick() + this.side!.limits.bodyIdleMs
-        : this.bodyDeadline(end - from);
+        : this.body.earn(end - from, plane.tick(), this.side!.limits);
     else if (!this.responseBegun) client.deadline = plane.tick() + this.side!.limits.responseMs;
     if (end < to) client.keep(bytes, end, to);
-    if (!flowing && !this.requestDone) client.pause();
-  }
-
-  /** More of the body is sent: the request can be sent again as long as all of it is here. */
-  private keepForRepeat(bytes: Uint8Array, from: number, to: number): void {
-    const length = this.requestTo - this.requestFrom;
-    if (length + to - from > this.plane.limits.aheadBytes) {
-      this.request = null;
-      return;
-    }
-    const grown = new Uint8Array(length + to - from);
-    grown.set(this.request!.subarray(this.requestFrom, this.requestTo));
-    grown.set(bytes.subarray(from, to), length);
-    this.request = grown;
-    this.requestFrom = 0;
-    this.requestTo = grown.length;
-  }
-
-  /** What `count` bytes of the body earn the client: `bodyIdleMs` from now, but in all no more than their rate allows. */
-  private bodyDeadline(count: number): number {
-    const { plane, side } = this;
-    const { bodyIdleMs, msPerByte } = side!.limits;
-    const now = plane.tick();
-    if (msPerByte === 0) return now + bodyIdleMs;
-    // A fast client saves nothing up: it would be spent on being slow later.
-    this.bodyUntil = Math.min(this.bodyUntil + count * msPerByte, now + bodyIdleMs);
-    return this.bodyUntil;
+    if (!flowing && !this.body.done) client.pause();
   }
 
   /** Whether the client took as much as it has to since it was last asked; then it is asked again after `bodyIdleMs`. */
@@ -459,7 +390,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
 
   onClientData(bytes: Uint8Array): void {
     const { client } = this;
-    if (!this.requestDone && !this.responseDone && this.upstream?.isOpen === true)
+    if (!this.body.done && !this.responseDone && this.upstream?.isOpen === true)
       return this.forwardBody(bytes, 0, bytes.length);
     // Ahead of its turn: the next request, what follows an upgrade, or a body whose instance is not connected yet.
     client.keep(bytes, 0, bytes.length);
@@ -474,7 +405,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
   }
   onClientEnd(): void {
     // Half a request will never be whole. A whole one is answered: its client only says that it was the last.
-    if (!this.requestDone) {
+    if (!this.body.done) {
       this.abandon();
       this.client.terminate();
     } else this.keepAlive = false;
@@ -491,7 +422,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
       client.terminate();
     } else if (this.queue !== null) this.fail('instances-full', 503);
     else if (this.upstream !== null && !this.upstream.isOpen) this.onUpstreamRefused(504);
-    else if (!this.requestDone && !this.responseBegun && this.upstream?.outlet.empty === true) {
+    else if (!this.body.done && !this.responseBegun && this.upstream?.outlet.empty === true) {
       this.abandon(408);
       client.refuse(408, null);
     } else this.fail('upstream-timeout', 504);
@@ -502,12 +433,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     if (!client.outlet.empty) {
       this.abandon();
       client.terminate();
-    } else if (
-      !this.requestDone &&
-      !this.responseBegun &&
-      upstream?.isOpen === true &&
-      upstream.outlet.empty
-    ) {
+    } else if (!this.body.done && !this.responseBegun && upstream?.isOpen === true && upstream.outlet.empty) {
       this.abandon(408);
       client.refuse(408, null);
     } else this.fail('upstream-timeout', 504);
@@ -532,17 +458,17 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     if (this.headSent) {
       cut.streams++;
       // With nothing that says where it ends, only a reset tells the client that it is not whole.
-      const looksWhole = this.unchunk || this.responseFraming === Framing.untilClose;
+      const looksWhole = this.responseBody.unchunk || this.responseBody.endsByClose;
       this.leave();
       if (looksWhole) client.terminate();
-      else client.finish(!this.requestDone);
+      else client.finish(!this.body.done);
       return;
     }
     cut.requests++;
     const madeId = client.pages !== null && side!.tracing?.requestId ? this.trace!.madeId() : null;
     this.leave();
     client.answer(503, true, this.method !== Method.head, madeId);
-    client.next(false, this.requestDone);
+    client.next(false, this.body.done);
   }
 
   onCut(): void {
@@ -564,7 +490,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     this.side!.strike(pool, plane.coarse);
     this.detach()?.destroy();
     // What of the body was sent on is gone.
-    if (this.request === null) return this.fail('connect-failed', status);
+    if (this.request.bytes === null) return this.fail('connect-failed', status);
     // Nothing was read by an instance, so whatever the method, another one may have it.
     this.wanted = null;
     (this.tried ??= []).push(pool);
@@ -574,7 +500,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
   }
   onUpstreamUnprocessed(): void {
     if (this.lookup?.asking === true) return this.giveBack();
-    if (this.request === null || this.responseHead !== null || this.refusals >= mostRefusals)
+    if (this.request.bytes === null || this.responseHead !== null || this.refusals >= mostRefusals)
       return this.fail('upstream-closed', 502);
     this.refusals++;
     this.side!.tally.retried++;
@@ -589,15 +515,13 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     this.fail('upstream-invalid', 502);
   }
   onUpstreamDrain(): void {
-    if (this.requestDone) return;
+    if (this.body.done) return;
     // The instance made the client wait: its time begins anew.
-    this.bodyUntil = this.plane.tick() + this.side!.limits.bodyIdleMs;
-    this.client.deadline = this.bodyUntil;
+    this.client.deadline = this.body.giveTime(this.plane.tick(), this.side!.limits);
     this.client.resume();
   }
   onUpstreamEnd(): void {
-    if (this.responseBegun && this.responseFraming === Framing.untilClose && this.headSent)
-      this.responseWhole();
+    if (this.responseBegun && this.responseBody.endsByClose && this.headSent) this.responseWhole();
     else this.onUpstreamClose();
   }
   onUpstreamClose(): void {
@@ -605,7 +529,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     if (this.responseBegun) return this.fail('upstream-truncated', 502);
     if (this.responseHead !== null) return this.fail('upstream-truncated', 502);
     const upstream = this.upstream!;
-    if (!upstream.reused || this.request === null || this.repeated || !isIdempotent(this.method))
+    if (!upstream.reused || this.request.bytes === null || this.repeated || !isIdempotent(this.method))
       return this.fail('upstream-closed', 502);
     // The connection had been closed at the other end before the request got there, or so it seems; doing it twice is doing it once.
     this.repeated = true;
@@ -649,7 +573,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
         continue;
       }
       if (head.status === 404 && this.side!.before !== null && this.holdsBack(bytes, read)) return;
-      this.request = null;
+      this.request.forget();
       if (head.status >= 200) return this.beginResponse(bytes, read);
       if (head.status === 101) return this.beginTunnel(bytes, read);
       this.forwardInterim(bytes, read);
@@ -719,41 +643,12 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     this.status = head.status;
     this.upstreamStays = head.keepAlive;
     this.idleSeconds = head.idleSeconds;
-    this.responseFraming = head.framing;
-    this.responseLeft = head.contentLength;
-    this.unchunk = false;
-    let whole = false;
-    let to = end;
-    switch (head.framing) {
-      case Framing.none:
-        whole = true;
-        break;
-      case Framing.length:
-        to = Math.min(bytes.length, end + head.contentLength);
-        this.responseLeft -= to - end;
-        whole = this.responseLeft === 0;
-        break;
-      case Framing.chunked:
-        if (this.oldClient) {
-          this.unchunk = true;
-          break;
-        }
-        (this.responseChunks ??= new ChunkedBody()).reset();
-        to = this.responseChunks.feed(bytes, end, bytes.length);
-        if (to < 0) return this.fail('upstream-invalid', 502);
-        whole = this.responseChunks.done;
-        break;
-      default:
-        to = bytes.length;
-    }
+    const body = this.responseBody;
+    const to = body.begin(head, bytes, end, this.oldClient);
+    if (to < 0) return this.fail('upstream-invalid', 502);
+    const { whole } = body;
     // An answer before the whole request ends the connection after it: the rest of the request is not waited for.
-    if (
-      !this.requestDone ||
-      plane.draining ||
-      client.ended ||
-      this.unchunk ||
-      head.framing === Framing.untilClose
-    )
+    if (!this.body.done || plane.draining || client.ended || body.unchunk || body.endsByClose)
       this.keepAlive = false;
 
     this.headSent = true;
@@ -771,14 +666,14 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     )
       flowing = client.write(bytes, head.start, to, true);
     else {
-      if (this.unchunk) head.cuts.insert(head.transferFrom, head.transferTo);
+      if (body.unchunk) head.cuts.insert(head.transferFrom, head.transferTo);
       const persistence = !this.keepAlive
         ? Persistence.close
         : this.oldClient
           ? Persistence.keepAlive
           : Persistence.silent;
       const { scratch } = plane;
-      const last = whole && !this.keepAlive && this.requestDone;
+      const last = whole && !this.keepAlive && this.body.done;
       if (admission !== null) cutCacheFields(bytes, head);
       const more = admission === null ? cookie : joined(cookie, admission.mark);
       let length = writeResponseHead(bytes, head, persistence, scratch, lines, more);
@@ -804,10 +699,8 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
       return;
     }
     client.deadline = plane.tick() + this.side!.limits.responseIdleMs;
-    if (this.unchunk) {
-      (this.responseChunks ??= new ChunkedBody()).reset();
-      this.forwardResponse(bytes, end);
-    } else if (!flowing) this.waitForClient(upstream);
+    if (body.unchunk) this.forwardResponse(bytes, end);
+    else if (!flowing) this.waitForClient(upstream);
   }
 
   /** The line that has the client come back to this instance, or to its side; null if it does already. */
@@ -817,28 +710,18 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
 
   private forwardResponse(bytes: Uint8Array, from: number): void {
     const { client, plane } = this;
-    let to = bytes.length;
-    let whole = false;
+    const body = this.responseBody;
     let flowing = true;
-    if (this.responseFraming === Framing.length) {
-      to = Math.min(to, from + this.responseLeft);
-      this.responseLeft -= to - from;
-      whole = this.responseLeft === 0;
-    } else if (this.responseFraming === Framing.chunked) {
-      const chunks = this.responseChunks!;
-      const end = chunks.feed(
-        bytes,
-        from,
-        to,
-        this.unchunk ? (a, b) => void (flowing = client.write(bytes, a, b, true) && flowing) : undefined,
-      );
-      if (end < 0) return this.fail('upstream-invalid', 502);
-      to = end;
-      whole = chunks.done;
-    }
-    if (whole && !this.keepAlive && this.requestDone && !this.unchunk)
+    const to = body.take(
+      bytes,
+      from,
+      body.unchunk ? (a, b) => void (flowing = client.write(bytes, a, b, true) && flowing) : undefined,
+    );
+    if (to < 0) return this.fail('upstream-invalid', 502);
+    const { whole } = body;
+    if (whole && !this.keepAlive && this.body.done && !body.unchunk)
       flowing = client.writeLast(bytes, from, to, true);
-    else if (!this.unchunk) flowing = client.write(bytes, from, to, true);
+    else if (!body.unchunk) flowing = client.write(bytes, from, to, true);
     this.side!.tally.bytesOut += to - from;
     if (this.account !== null) this.account.bytesOut += to - from;
     client.deadline = plane.tick() + this.side!.limits.responseIdleMs;
@@ -873,23 +756,24 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     if (this.status >= 500) this.side!.strike(pool, this.plane.coarse);
     else if (pool.care.strikes !== 0) pool.care.strikes = 0;
     const upstream = this.detach()!;
-    const stays = this.requestDone && this.upstreamStays && !upstream.ended && upstream.outlet.empty;
+    const stays = this.body.done && this.upstreamStays && !upstream.ended && upstream.outlet.empty;
     if (stays && (upstream.greeting === null || this.clientStays)) upstream.rest(this.idleSeconds);
-    else upstream.destroy(!this.requestDone);
+    else upstream.destroy(!this.body.done);
   }
 
   // The side before, where the live one answers 404.
 
   /** True if the 404 whose head ends at `end` is held back, because the side before may have what was asked for. */
   private holdsBack(bytes: Uint8Array, end: number): boolean {
-    const { plane, request } = this;
+    const { plane } = this;
+    const { bytes: request, from, to } = this.request;
     const { before } = this.side!;
     const head = plane.responseHead;
-    if (before === null || request === null || !this.requestDone || this.target!.admission !== null)
+    if (before === null || request === null || !this.body.done || this.target!.admission !== null)
       return false;
     // Whose end is only that of its connection is not known to be whole.
     if (head.framing === Framing.untilClose) return false;
-    parseRequestHead(request, this.requestFrom, this.requestTo, plane.requestHead, readOnce);
+    parseRequestHead(request, from, to, plane.requestHead, readOnce);
     if (!before.mayHave(request, plane.requestHead)) return false;
     const pool = before.side.pick(plane.coarse, null);
     if (pool?.care.takes(plane.coarse) !== true) return false;
@@ -940,7 +824,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
   private judgeBefore(bytes: Uint8Array, end: number): void {
     if (!isFound(this.plane.responseHead.status)) return this.giveBack();
     this.lookup = null;
-    this.request = null;
+    this.request.forget();
     this.side!.tally.fromBefore++;
     this.beginResponse(bytes, end);
   }
@@ -953,7 +837,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     this.responseHead = null;
     this.detach()?.destroy(true);
     this.returnLent();
-    this.request = null;
+    this.request.forget();
     const read = parseResponseHead(
       original,
       0,
@@ -976,14 +860,15 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
   // The four ends.
 
   private complete(): void {
-    const { plane, client, requestDone } = this;
+    const { plane, client } = this;
+    const { done } = this.body;
     const { tally } = this.side!;
     tally.answered(this.status);
     if (!isSafe(this.method)) tally.writes++;
     tally.took((plane.tick() - this.startedAt) * 1000);
     if (this.account !== null) this.closeAccount(null, this.status);
     this.leave();
-    client.next(this.keepAlive, requestDone);
+    client.next(this.keepAlive, done);
   }
 
   private fail(cause: FailureCause, status: AnswerStatus): void {
@@ -1000,10 +885,9 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     const madeId = client.pages !== null && this.side!.tracing?.requestId ? this.trace!.madeId() : null;
     this.leave();
     if (this.headSent) return client.terminate();
-    const keepAlive =
-      this.keepAlive && this.requestDone && !this.oldClient && !client.ended && !plane.draining;
+    const keepAlive = this.keepAlive && this.body.done && !this.oldClient && !client.ended && !plane.draining;
     client.answer(status, !keepAlive, this.method !== Method.head, madeId);
-    client.next(keepAlive, this.requestDone);
+    client.next(keepAlive, this.body.done);
   }
 
   /** The client's body is not what its framing says, or longer than is allowed. */
@@ -1064,7 +948,7 @@ export class Exchange implements ClientUser, UpstreamUser, Waiter {
     this.side = null;
     this.target = null;
     this.wanted = this.held = this.renewing = null;
-    this.request = null;
+    this.request.forget();
     this.responseHead = null;
     this.lookup = null;
     if (this.lender !== null) this.returnLent();
