@@ -4,7 +4,7 @@ import type { Address } from '../../core/address.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { serveAdmin } from '../admin/server.ts';
 import { Keeper, type KeeperOptions } from './keeper.ts';
-import { letGoOfWhatStartTook } from './start-pages.ts';
+import { giveBackWhenQuiet } from './quiet-time.ts';
 import { becomeProgram, endingSignals, hearEndingSignals } from './succession.ts';
 
 /** The program that takes the place of this process in an upgrade. */
@@ -63,6 +63,7 @@ export async function runKeeperProcess(options: KeeperProcessOptions): Promise<v
   };
   for (const signal of endingSignals) process.on(signal, stop);
   hearEndingSignals();
+  const endRests = giveBackWhenQuiet(true, (line) => keeper?.warn(line));
   try {
     for (let first = true; ; first = false) {
       let upgradeAsked = false;
@@ -70,7 +71,6 @@ export async function runKeeperProcess(options: KeeperProcessOptions): Promise<v
       try {
         await serveUntilStopped(keeper, options, {
           onReady: async (socket) => {
-            letGoOfWhatStartTook((line) => keeper?.warn(line));
             if (stopAsked) stop();
             else if (first && keeper) await options.onReady?.({ socket, keeper });
           },
@@ -90,6 +90,7 @@ export async function runKeeperProcess(options: KeeperProcessOptions): Promise<v
       }
     }
   } finally {
+    endRests();
     for (const signal of endingSignals) process.off(signal, stop);
   }
 }

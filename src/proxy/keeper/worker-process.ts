@@ -3,7 +3,7 @@ import { modeShareOf } from '../../core/worker-share.ts';
 import type { DataPlane, Table } from '../data-plane.ts';
 import { defaultLimits } from '../worker/limits.ts';
 import { descriptorsPerMessage, sendDescriptors } from './descriptor-passing.ts';
-import { letGoOfStartPages } from './start-pages.ts';
+import { giveBackWhenQuiet } from './quiet-time.ts';
 import type { Order, OrderOf, OrphanReport, Report, WorkerCounters } from './messages.ts';
 
 /** A keeper that says nothing for so long after `hold` is stopped or stuck; the requests that wait must not wait for it. */
@@ -76,7 +76,7 @@ class WorkerProcess {
         this.plane.prove(order.challenges);
         this.plane.swap(this.ownOf(order.table));
         this.plane.listen(order.listeners);
-        letGoOfStartPages((line) => process.stderr.write(`worker ${process.pid}: ${line}\n`));
+        giveBackWhenQuiet(false, (line) => process.stderr.write(`worker ${process.pid}: ${line}\n`));
         return 0;
       case 'hold':
         this.plane.hold();

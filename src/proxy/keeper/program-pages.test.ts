@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
-import { letGoOfProgramPages, unwrittenMappings } from './start-pages.ts';
+import { letGoOfProgramPages, unwrittenMappings } from './program-pages.ts';
 
 const mapping = (head: string, anonymous: number): string =>
   `${head}\nSize:                 16 kB\nRss:                  16 kB\nAnonymous:            ${anonymous} kB\nVmFlags: rd mr mw me\n`;

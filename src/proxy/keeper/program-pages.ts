@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { libc, linux, systemCallError } from './libc.ts';
 
-/** What is used only to start has been used by then. */
-const startedMs = 2000;
-
 interface Mapping {
   readonly from: number;
   readonly bytes: number;
@@ -43,26 +40,4 @@ export function unwrittenMappings(smaps: string): Mapping[] {
 export function letGoOfProgramPages(): void {
   for (const { from, bytes } of unwrittenMappings(readFileSync('/proc/self/smaps', 'latin1')))
     if (libc().madvise(from, bytes, linux.MADV_DONTNEED) !== 0) throw systemCallError('madvise');
-}
-
-/**
- * Does so once, a moment after the start, for a process that has no traffic: what was made and thrown away in starting is collected as well,
- * which stops it for some milliseconds. It saves memory and is nothing to fail for; `warn` is told if it could not be done.
- */
-export function letGoOfWhatStartTook(warn: (line: string) => void): void {
-  setTimeout(() => Bun.gc(true), startedMs).unref();
-  letGoOfStartPages(warn);
-}
-
-/** Lets go of program pages once, a moment after the start; see `letGoOfWhatStartTook`. */
-export function letGoOfStartPages(warn: (line: string) => void): void {
-  setTimeout(() => {
-    try {
-      letGoOfProgramPages();
-    } catch (error) {
-      warn(
-        `keeps the pages that were needed to start: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
-  }, startedMs).unref();
 }
