@@ -227,3 +227,28 @@ test.each([
   if (probe === undefined) expect(parseCheckText(text)).toBeUndefined();
   else expect(parseCheckText(text)).toMatchObject(probe);
 });
+
+describe('an agent that is told by controllers', () => {
+  const order = (agent: Agent, path: string, epoch: string): Promise<Response> =>
+    post(agent, path, { 'cutover-epoch': epoch });
+
+  test('obeys the newest, also after a restart, and says which that was', async () => {
+    const agent = await begin();
+    await becomes('healthy');
+    expect((await order(agent, '/enable/standby', '7')).status).toBe(200);
+    expect((await order(agent, '/enable/live', '6')).status).toBe(409);
+    expect((await order(agent, '/weight/10', '6')).status).toBe(409);
+    expect((await order(agent, '/enable/live', 'seven')).status).toBe(400);
+    expect(await statuses(agent)).toEqual([500, 200, 200]);
+    await agent.close();
+    agents = [];
+    said = [];
+    const next = await begin();
+    await becomes('healthy');
+    expect((await order(next, '/enable/live', '6')).status).toBe(409);
+    expect(await (await fetch(url(next, '/health'))).json()).toMatchObject({ role: 'standby', epoch: 7 });
+    // A person needs no epoch.
+    expect((await post(next, '/enable/live')).status).toBe(200);
+    expect((await order(next, '/enable/standby', '7')).status).toBe(200);
+  });
+});

@@ -63,7 +63,7 @@ export const wrongSpecs: readonly (readonly [string, string, readonly string[]])
   ['a host twice', good.replace('8080\n', '8080\n  hosts: [a.example, a.example]\n'), ['4:22: router.hosts[1]: expected each host once, found "a.example"']],
   ['a preview host that is a host', good.replace('8080\n', '8080\n  hosts: [a.example]\n  previewHost: a.example\n'), ['5:16: router.previewHost: expected a host that is not one of router.hosts, found "a.example"']],
   ['a prefix with dots', good.replace('8080\n', '8080\n  paths: [{ prefix: /a/.. }]\n'), ['4:21: router.paths[0].prefix: expected a path such as /api, of letters, digits, dots, dashes, _ and ~, without a slash at its end, found "/a/.."']],
-  ['an unknown driver', good.replace('8080\n', '8080\n  driver: traefik\n'), ['4:11: router.driver: expected one of embedded, haproxy, kernel, nginx, caddy, dns, command, found "traefik"']],
+  ['an unknown driver', good.replace('8080\n', '8080\n  driver: traefik\n'), ['4:11: router.driver: expected one of embedded, haproxy, kernel, nginx, caddy, dns, agents, command, found "traefik"']],
   ['settings of a driver that is not the one', good.replace('8080\n', '8080\n  haproxy: {}\n'), ['4:3: router.haproxy: expected router.haproxy only with driver: haproxy, found an empty map']],
   ['a gate that waits for nothing', good + 'gates:\n  - { before: ship }\n', ['9:5: gates[0]: expected exactly one of approval, window, command and webhook, found a map with before']],
   ['a gate that waits for two things', good + 'gates:\n  - { approval: {}, command: [x] }\n', ['9:5: gates[0]: expected exactly one of approval, window, command and webhook, found a map with approval, command']],

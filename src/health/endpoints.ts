@@ -1,6 +1,6 @@
 import { type HeaderOf, type Peer, readToken, refusal, type Token } from './access.ts';
 import { type Condition, type Role, roles, serves } from './role.ts';
-import { heaviest, isWeight, RoleFile, type RoleRecord } from './role-file.ts';
+import { heaviest, isEpoch, isWeight, RoleFile, type RoleRecord } from './role-file.ts';
 
 /** The version of the protocol; docs/health-protocol.md. */
 export const protocolVersion = 1;
@@ -27,6 +27,10 @@ export interface Traffic {
   readonly inFlight: number;
   /** All that have begun, so that one who looks twice sees whether new ones come. */
   readonly requests: number;
+  /** Another one: counting began anew. */
+  readonly bootId?: string;
+  /** What else was counted, for whoever can read it. */
+  readonly side?: unknown;
 }
 
 export interface Question {
@@ -113,17 +117,25 @@ export class HealthEndpoints {
             refused.why,
             refused.status === 401 ? { 'www-authenticate': 'Bearer' } : {},
           );
+        const stale = this.#fence(header('cutover-epoch') ?? '');
+        if (stale) return stale;
         return first === 'enable' ? this.#enabled(last) : this.#weighed(last);
       }
       if (!['GET', 'HEAD', 'OPTIONS'].includes(method))
         return text(405, 'expected GET', { allow: 'GET, HEAD, OPTIONS' });
       if (first === 'in-flight') return json(200, await this.options.traffic?.());
       const { condition, detail } = await this.looks();
-      const { role, weight, since } = this.#file.read();
+      const { role, weight, since, epoch } = this.#file.read();
       if (first === 'health') {
         const inside = refusal(peer, header, this.options.token) === null ? { detail } : {};
         return json(condition === 'healthy' ? 200 : 500, {
-          ...{ protocol: protocolVersion, role, condition, weight },
+          ...{
+            protocol: protocolVersion,
+            role,
+            condition,
+            weight,
+            ...(epoch === undefined ? {} : { epoch }),
+          },
           ...{ since: since === 0 ? null : new Date(since).toISOString(), ...inside },
         });
       }
@@ -135,6 +147,17 @@ export class HealthEndpoints {
         refusalOrNone(peer, header, this.options.token) && error instanceof Error ? `: ${error.message}` : '';
       return text(500, `the state of this instance is not known${inside}`);
     }
+  }
+
+  /** Remembers the epoch of an order that has one; an answer if a newer one was obeyed: whoever gave it has taken over since. */
+  #fence(written: string): Answer | null {
+    if (written === '') return null;
+    const epoch = /^\d{1,15}$/.test(written) ? Number(written) : NaN;
+    if (!isEpoch(epoch)) return text(400, 'expected an epoch, a whole number');
+    const before = this.#file.read();
+    if (epoch < (before.epoch ?? 0)) return text(409, `epoch ${before.epoch} was obeyed already`);
+    if (epoch !== before.epoch) this.#change({ ...before, epoch });
+    return null;
   }
 
   #change(record: RoleRecord): RoleRecord {

@@ -9,6 +9,8 @@ export interface RoleRecord {
   readonly weight: number;
   /** When it got this role, in milliseconds since 1970; 0: it never got another. */
   readonly since: number;
+  /** Of the newest order that carried one; absent: none did. An older one is refused. */
+  readonly epoch?: number;
 }
 
 export const heaviest = 256;
@@ -20,15 +22,20 @@ const mostBytes = 4096;
 export function parseRoleRecord(text: string): RoleRecord {
   const value: unknown = JSON.parse(text);
   if (typeof value !== 'object' || value === null) throw new Error('it is no JSON object');
-  const { format, role, weight, since } = value as Readonly<Record<string, unknown>>;
+  const { format, role, weight, since, epoch } = value as Readonly<Record<string, unknown>>;
   if (format !== 1) throw new Error(`format ${String(format)} is not known`);
   const known = roles.find((each) => each === role);
   if (known === undefined) throw new Error('it names no role');
   if (!isWeight(weight)) throw new Error('it has no weight');
   if (typeof since !== 'number' || !Number.isSafeInteger(since) || since < 0)
     throw new Error('it has no time');
-  return { role: known, weight, since };
+  if (epoch === undefined) return { role: known, weight, since };
+  if (!isEpoch(epoch)) throw new Error('it has an epoch that is none');
+  return { role: known, weight, since, epoch };
 }
+
+export const isEpoch = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
 export const isWeight = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= heaviest;

@@ -12,6 +12,7 @@ import { systemClock } from '../../clocks/system.ts';
 import { type Address, formatAddress } from '../../core/address.ts';
 import { errorRecord } from '../../core/errors.ts';
 import type { Route } from '../../core/traffic.ts';
+import type { Traffic } from '../../health/endpoints.ts';
 import { identityOf, isAlive } from '../../proxy/keeper/process-identity.ts';
 import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
 import { createProcessPlatform } from '../../platforms/process/platform.ts';
@@ -127,9 +128,9 @@ class InstanceProxy {
     }
   }
 
-  async traffic(): Promise<{ inFlight: number; requests: number }> {
-    const { blue } = await this.#router.counters(service);
-    return { inFlight: blue.inFlight, requests: blue.requests };
+  async traffic(): Promise<Traffic> {
+    const { bootId, blue } = await this.#router.counters(service);
+    return { inFlight: blue.inFlight, requests: blue.requests, bootId, side: blue };
   }
 
   async end(): Promise<void> {

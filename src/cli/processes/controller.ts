@@ -147,7 +147,7 @@ async function control(
     webhooks,
     notifier: (target, base) => createNotifier({ webhooks, receipt }, target, base),
     platform: (driver) => (driver === 'host' ? hosts : platform),
-    router: createRouters(router, clock),
+    router: createRouters(router, clock, home),
     lease: () => tenure.lease,
     readPage,
   });

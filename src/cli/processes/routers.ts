@@ -5,8 +5,10 @@ import type { Spec } from '../../core/spec.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Router } from '../../ports/router.ts';
 import { TableRouter } from '../../routers/configured/table-router.ts';
+import { AgentsSettings } from '../../core/spec/agents.ts';
 import { CaddySettings } from '../../core/spec/caddy.ts';
 import { NginxSettings } from '../../core/spec/nginx.ts';
+import { AgentsPlace } from '../../routers/agents/agents-place.ts';
 import { CaddyPlace } from '../../routers/caddy/caddy-place.ts';
 import { CommandRouter } from '../../routers/command/command-router.ts';
 import { CommandProvider } from '../../routers/dns/command-provider.ts';
@@ -28,6 +30,8 @@ type Maker = (settings: RouterSpec, base: string) => Router;
 export function createRouters(
   embedded: Router,
   clock: Clock,
+  /** Of the controller, absolute. */
+  home: string,
 ): (settings: RouterSpec, base: string) => Router {
   const makers: Readonly<Record<RouterSpec['driver'], Maker>> = {
     embedded: () => embedded,
@@ -55,6 +59,17 @@ export function createRouters(
           : new CommandProvider(zone, command, base);
       return new DnsRouter(dns, provider, clock, base);
     },
+    agents: ({ agents = AgentsSettings.parse({}) }, base) =>
+      new TableRouter(
+        new AgentsPlace(
+          {
+            ...agents,
+            ...(agents.tokenFile !== undefined && { tokenFile: resolve(base, agents.tokenFile) }),
+            directory: resolve(home, 'agents-router'),
+          },
+          clock,
+        ),
+      ),
     command({ command }, base) {
       if (!command) throw new Error('the spec has no router.command');
       return new CommandRouter(command, base);

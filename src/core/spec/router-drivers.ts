@@ -4,7 +4,16 @@ import { DomainName, inZone, type DnsSettings } from './dns.ts';
 import { parseIp } from '../ip.ts';
 
 /** What decides which environment gets a request. */
-export const routerDrivers = ['embedded', 'haproxy', 'kernel', 'nginx', 'caddy', 'dns', 'command'] as const;
+export const routerDrivers = [
+  'embedded',
+  'haproxy',
+  'kernel',
+  'nginx',
+  'caddy',
+  'dns',
+  'agents',
+  'command',
+] as const;
 export type RouterDriver = (typeof routerDrivers)[number];
 
 /** The kernel sees no requests; and settings of a driver that is not the one named would be of no effect. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AccessLog } from '../access-log.ts';
 import { Assets, assetRules } from '../assets.ts';
 import { AddressText } from '../address.ts';
+import { AgentsSettings } from './agents.ts';
 import { HostPattern, PathRule } from '../claim.ts';
 import { entranceFields } from '../entrance.ts';
 import { InstanceRules } from '../instance-policy.ts';
@@ -128,6 +129,9 @@ export const RouterSpec = z
     ),
     dns: DnsSettings.optional().describe(
       'With `driver: dns`: the zone, and who changes it. See [routers/dns.md](routers/dns.md).',
+    ),
+    agents: AgentsSettings.optional().describe(
+      'With `driver: agents`: how the agents are reached, and what the balancers do. See [routers/agents.md](routers/agents.md).',
     ),
     command: CommandRouterSettings.optional().describe(
       'With `driver: command`: the program that tells the balancer. See [routers/command.md](routers/command.md).',

@@ -46,6 +46,8 @@ export const nothingCounted = (): Counted => ({
 /** Where a program keeps its routes, and how they take effect there. The epochs stand at the same place, so no stale controller gets by. */
 export interface Place {
   readonly capabilities: RouterCapabilities;
+  /** False: somebody else listens at the addresses of its routes. Absent: it does, and one that is new has to be free. */
+  readonly listens?: false;
   /** While no other controller is at it. */
   exclusively<T>(act: () => Promise<T>): Promise<T>;
   /** As it is written. */
@@ -143,6 +145,7 @@ export class TableRouter implements Router {
    * they have begun to change.
    */
   private async settled(table: ProxyTable, route: Route): Promise<Route> {
+    if (this.place.listens === false) return route;
     const known = listenAddresses(table);
     const settle = async (address: Address): Promise<Address> =>
       known.has(formatAddress(address)) ? address : freed(address);
