@@ -53,6 +53,11 @@ const benches: Readonly<Record<string, Bench>> = {
     about: 'each router: requests that fail, time of a switch, added latency (--switches N, --seconds S)',
     run: async (args) => (await import('./switch/switch.ts')).benchSwitch(args),
   },
+  fleet: {
+    about:
+      'two stacks of three hosts renewed behind HAProxy, then with a host killed in each step (--requests N, --steps ship,…)',
+    run: async (args) => (await import('./fleet.ts')).benchFleet(args),
+  },
   deploy: {
     about: 'switch, rollback, deploy and status times with load',
     run: async () => (await import('./deploy.ts')).benchDeploy(),

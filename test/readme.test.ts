@@ -21,8 +21,15 @@ const blocks = (page: string, language: string): string[] =>
 
 test('the specs in the README are specs', () => {
   const specs = blocks('README.md', 'yaml');
-  expect(specs).toHaveLength(2);
+  expect(specs).toHaveLength(3);
   for (const spec of specs) expect(checkSpecText(spec).problems ?? []).toEqual([]);
+});
+
+test('the README shows the spec of the example of a fleet, which the end-to-end test deploys', () => {
+  const [, fleet = ''] = blocks('README.md', 'yaml');
+  const example = readFileSync(join(root, 'examples/fleet/cutover.yaml'), 'utf8');
+  expect(example.split('\n').slice(2).join('\n')).toBe(fleet);
+  expect(example.split('\n').length).toBeLessThan(40);
 });
 
 test('a whole spec that a page shows is one', () => {

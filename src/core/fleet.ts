@@ -25,6 +25,11 @@ export function shareOf(spec: Spec, colour: Colour): number {
   return own / (own + stackSize(spec, other(colour)).size);
 }
 
+const usualCapacity = 0.5;
+
+/** The share of the capacity that is to stay in service, from 0 to 1. */
+export const fleetCapacity = ({ strategy }: Spec): number => strategy.capacity ?? usualCapacity;
+
 /** How both serve in normal times: each as much as it can bear, in per cent. */
 export function fleetWeights(spec: Spec): Weights {
   const blue = Math.round(100 * shareOf(spec, 'blue'));

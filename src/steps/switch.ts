@@ -2,6 +2,7 @@ import { formatDuration } from '../core/duration.ts';
 import { CutoverError } from '../core/errors.ts';
 import type { Colour } from '../core/colour.ts';
 import type { ServiceEvent } from '../core/event.ts';
+import { expectCapacity } from './expect-capacity.ts';
 import { expectRunning } from './expect-running.ts';
 import { untilNoneInFlight } from './in-flight.ts';
 import { publish } from './publish.ts';
@@ -29,6 +30,7 @@ export const switchTraffic: Step<'switch'> = {
       });
       return { says: saysOfSwitch(context, set) };
     }
+    if (from !== null) expectCapacity(context, to);
     await expectRunning(context, to);
     return { says: await move(context, from, to) };
   },

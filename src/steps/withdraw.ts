@@ -2,6 +2,7 @@ import { CutoverError } from '../core/errors.ts';
 import { formatDuration } from '../core/duration.ts';
 import { ready } from '../core/environment.ts';
 import { isInForce, shareIn, weighedEvent } from './division.ts';
+import { expectCapacity } from './expect-capacity.ts';
 import { expectRunning } from './expect-running.ts';
 import { publish } from './publish.ts';
 import type { Step } from './step.ts';
@@ -14,6 +15,7 @@ export const withdraw: Step<'withdraw'> = {
     const says = `${colour} is out of service, ${live} serves alone`;
     if (await isInForce(context, live, undefined)) return { says };
     // What stays has to be all there: it bears the load of both.
+    expectCapacity(context, live);
     await expectRunning(context, live);
     const { tookMs } = await publish(context, live, (published) => [
       weighedEvent(context.deployment, colour, 0, published),

@@ -1,14 +1,12 @@
 import { other, type Colour } from '../colour.ts';
 import { CutoverError } from '../errors.ts';
-import { fleetWeights, shareOf, stackSize } from '../fleet.ts';
+import { fleetCapacity, fleetWeights, shareOf, stackSize } from '../fleet.ts';
 import type { Plan, PlannedStep } from '../plan.ts';
 import type { Release } from '../release.ts';
 import { nextColour, releaseOf, serves, weightsInForce, type Service } from '../service.ts';
 import { formatShare } from '../share.ts';
 import type { Spec } from '../spec.ts';
 import { drainOf } from './drain-of.ts';
-
-const usualCapacity = 0.5;
 
 /**
  * Both environments serve in normal times. The one that is not live is taken out of service, renewed, verified, put back and watched; then the
@@ -25,7 +23,8 @@ export function splitFleet(service: Service, release: Release): Plan {
   const inForce = weightsInForce(service);
   const occupant = service.environments[first].release;
   const wholeBefore = live !== null && inForce !== undefined && occupant !== null && serves(service, first);
-  const { capacity = usualCapacity, bake, onSecondFailure = 'back' } = spec.strategy;
+  const { bake, onSecondFailure = 'back' } = spec.strategy;
+  const capacity = fleetCapacity(spec);
   if (wholeBefore) expectCapacity(service, specOn(service, second) ?? spec, first, capacity);
   if (live !== null) expectCapacity(service, spec, second, capacity);
 

@@ -16,12 +16,18 @@ export interface SpawnedLoad {
 }
 
 /** Starts `main.ts` with these options. Rejects calls with `internal` if the process ends early; its last words are in the message. */
-export function spawnLoad(options: Omit<LoadOptions, 'profile'>): SpawnedLoad {
+export function spawnLoad(
+  options: Omit<LoadOptions, 'profile'> & {
+    /** A command that runs another one somewhere, such as in a network namespace. Default: here. */
+    readonly within?: readonly string[];
+  },
+): SpawnedLoad {
   const { target, connections, seed, mix, rate, timeoutMs } = options;
   const optional = (name: string, value: string | undefined): string[] =>
     value === undefined ? [] : [`--${name}`, value];
   const child = Bun.spawn(
     [
+      ...(options.within ?? []),
       process.execPath,
       `${import.meta.dirname}/main.ts`,
       '--control',
