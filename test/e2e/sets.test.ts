@@ -60,7 +60,8 @@ interface Seen {
 
 /** Clients that ask one service after the other, now web first and now api, until they are told to stop. */
 function clients(count: number): {
-  answered: (count: number) => Promise<true>;
+  /** Resolves when both have answered often enough by this release. */
+  answeredBy: (release: number) => Promise<true>;
   stop: () => Promise<Seen[]>;
 } {
   const seen: Seen[] = [];
@@ -78,7 +79,15 @@ function clients(count: number): {
   };
   const all = Promise.all(Array.from({ length: count }, (_, index) => client(index)));
   return {
-    answered: (least) => until(`${least} answers`, () => (seen.length > least ? true : undefined)),
+    answeredBy: (release) =>
+      until(`answers by release ${release}`, () =>
+        services.every(
+          (service) =>
+            seen.filter((each) => each.service === service && each.release === release).length > 20,
+        )
+          ? true
+          : undefined,
+      ),
     stop: async () => {
       on = false;
       await all;
@@ -122,9 +131,11 @@ describe('the set of the page, under load', () => {
     expect((await set()).number).toBe(1);
 
     const load = clients(12);
+    await load.answeredBy(1);
     const deployed = await cutover('deploy', '--set', 'set.yaml', '--version', 'v2');
     expect(deployed).toMatchObject({ exit: 0 });
     expect(deployed.out).toContain('all switched at one moment');
+    await load.answeredBy(2);
     expectOneMoment(await load.stop(), 1, 2);
     const { status, services: views } = await set();
     expect(status).toBe('succeeded');
@@ -140,7 +151,7 @@ describe('the set of the page, under load', () => {
     expect(alone.out + alone.err).toContain('set-member');
 
     const load = clients(12);
-    await load.answered(200);
+    await load.answeredBy(2);
     const back = await cutover('rollback', '--set', 'shop', '--json');
     expect(back).toMatchObject({ exit: 0 });
     const view = JSON.parse(back.out) as SetSwitchedView;
@@ -148,13 +159,14 @@ describe('the set of the page, under load', () => {
       ['web', 1],
       ['api', 1],
     ]);
+    await load.answeredBy(1);
     expectOneMoment(await load.stop(), 2, 1);
-    for (const words of [
-      ['status', '--set', 'shop'],
-      ['history', '--set', 'shop'],
-      ['status', 'web'],
-    ])
-      expect((await cutover(...words)).out).toContain('shop');
+    for (const [words, said] of [
+      [['status', '--set', 'shop'], 'set shop  web, api'],
+      [['history', '--set', 'shop'], 'web 3: release 1 (v1), api 3: release 1 (v1)'],
+      [['status', 'web'], 'changes at one moment with set shop (web, api)'],
+    ] as const)
+      expect((await cutover(...words)).out).toContain(said);
   });
 
   test('stays where it is, whole, if one of them fails its check', async () => {
