@@ -63,7 +63,7 @@ export async function runKeeperProcess(options: KeeperProcessOptions): Promise<v
   };
   for (const signal of endingSignals) process.on(signal, stop);
   hearEndingSignals();
-  const endRests = giveBackWhenQuiet(true, (line) => keeper?.warn(line));
+  let endRests = (): void => undefined;
   try {
     for (let first = true; ; first = false) {
       let upgradeAsked = false;
@@ -71,6 +71,8 @@ export async function runKeeperProcess(options: KeeperProcessOptions): Promise<v
       try {
         await serveUntilStopped(keeper, options, {
           onReady: async (socket) => {
+            endRests();
+            endRests = giveBackWhenQuiet(true, (line) => keeper?.warn(line));
             if (stopAsked) stop();
             else if (first && keeper) await options.onReady?.({ socket, keeper });
           },
