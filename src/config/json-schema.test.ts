@@ -100,6 +100,7 @@ const loaderAlone = new RegExp(
     'no hosts unless driver is host',
     'no ssh unless driver is host',
     'no ship unless driver is host',
+    'expected no layer with active on hosts',
     'expected a host of blue or green',
     'expected an IP address such as',
     'each host once, in one environment',

@@ -109,6 +109,17 @@ export const Spec = z
   .superRefine(warmUpRules)
   .superRefine(
     (spec, context) => {
+      if (spec.platform.driver === 'host') {
+        for (const [name, { active }] of Object.entries(spec.environments.layers))
+          if (active !== undefined)
+            context.addIssue({
+              code: 'custom',
+              path: ['environments', 'layers', name, 'active'],
+              input: active,
+              message:
+                'expected no layer with active on hosts: nobody tells them there whether they may work',
+            });
+      }
       if (spec.mirror !== undefined && spec.router.protocol === 'tcp') {
         context.addIssue({
           code: 'custom',
