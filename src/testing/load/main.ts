@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { followedName } from './followed-name.ts';
 import { parseAddress } from '../../core/address.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { startLoad, type Load } from './load.ts';
@@ -65,6 +66,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       target: { type: 'string' },
+      resolver: { type: 'string' },
       connections: { type: 'string', default: '64' },
       seconds: { type: 'string', default: '10' },
       rate: { type: 'string' },
@@ -76,8 +78,10 @@ async function main(): Promise<number> {
       control: { type: 'boolean', default: false },
     },
   });
-  const target = parseAddress(values.target ?? '');
-  if (!target) throw invalid('target', 'an address such as 127.0.0.1:8080', values.target ?? 'nothing');
+  const named = parseAddress(values.target ?? '');
+  if (!named) throw invalid('target', 'an address such as 127.0.0.1:8080', values.target ?? 'nothing');
+  const resolver = values.resolver === undefined ? undefined : parseAddress(values.resolver);
+  const target = resolver ? await followedName(named, resolver) : named;
   const seconds = readNumber('seconds', values.seconds, 0);
   const load = startLoad({
     target,

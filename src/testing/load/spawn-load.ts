@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { formatAddress } from '../../core/address.ts';
+import { formatAddress, type Address } from '../../core/address.ts';
 import { CutoverError } from '../../core/errors.ts';
 import type { LoadOptions } from './load.ts';
 import { Counts, Mark, Snapshot } from './snapshot.ts';
@@ -20,6 +20,8 @@ export function spawnLoad(
   options: Omit<LoadOptions, 'profile'> & {
     /** A command that runs another one somewhere, such as in a network namespace. Default: here. */
     readonly within?: readonly string[];
+    /** Whom it asks where the name of the target leads to. Default: it is an address. */
+    readonly resolver?: Address;
   },
 ): SpawnedLoad {
   const { target, connections, seed, mix, rate, timeoutMs } = options;
@@ -32,6 +34,7 @@ export function spawnLoad(
       `${import.meta.dirname}/main.ts`,
       '--control',
       ...optional('target', formatAddress(target)),
+      ...optional('resolver', options.resolver && formatAddress(options.resolver)),
       ...optional('connections', String(connections)),
       ...optional('seed', String(seed)),
       ...optional('timeout', timeoutMs?.toString()),
