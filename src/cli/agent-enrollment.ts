@@ -7,6 +7,9 @@ import { formatAddress, parseAddress } from '../core/address.ts';
 import { CutoverError, errorRecord } from '../core/errors.ts';
 import { Name } from '../core/spec/name.ts';
 import { Enrollments } from '../platforms/host/enrollment.ts';
+import { hostKind, type PeerKind, proxyKind } from '../platforms/host/peer-kind.ts';
+import { localProxy } from '../core/proxies/rules.ts';
+import { proxyControlFolder } from './proxy-control-folder.ts';
 import { formatEnrollToken, parseEnrollToken } from '../platforms/host/enroll-token.ts';
 import { Hello } from '../platforms/host/protocol.ts';
 import { answerJson, type Invocation } from './invocation.ts';
@@ -15,15 +18,22 @@ const usage = (message: string, next: string): CutoverError => new CutoverError(
 const usualMs = 15 * 60_000;
 const answerMs = 5_000;
 
-/** On a host: prints what lets one controller in, once. */
-export async function token(invocation: Invocation, validMs = usualMs): Promise<number> {
-  const folder = join(invocation.homeDirectory, 'agent');
+/** Where that which takes orders keeps its authority, within its home. */
+const controlFolder = (kind: PeerKind): string => (kind === proxyKind ? proxyControlFolder : 'agent');
+
+/** On a host, or beside a proxy: prints what lets one controller in, once. */
+export async function token(
+  invocation: Invocation,
+  validMs = usualMs,
+  kind: PeerKind = hostKind,
+): Promise<number> {
+  const folder = join(invocation.homeDirectory, controlFolder(kind));
   if (!existsSync(folder))
     throw new CutoverError(
-      'agent-absent',
-      `expected the home of an agent at ${invocation.homeDirectory}, found none`,
+      kind.absent,
+      `expected the home of ${kind === hostKind ? 'an agent' : 'a proxy that takes orders'} at ${invocation.homeDirectory}, found none`,
       {
-        next: 'start it first: cutover agent run --control ADDR; --home DIR names another home',
+        next: `start it first: ${kind.run} ADDR; --home DIR names another home`,
       },
     );
   const { fingerprint } = await Authority.open(realpathSync(folder));
@@ -41,30 +51,31 @@ export async function enroll(
   invocation: Invocation,
   [name, place]: readonly string[],
   tokenFile: string | undefined,
+  kind: PeerKind = hostKind,
 ): Promise<number> {
-  if (name === undefined || !Name.safeParse(name).success)
+  if (name === undefined || !Name.safeParse(name).success || (kind === proxyKind && name === localProxy))
     throw usage(
-      `cutover agent enroll: expected a name of lower-case letters, digits and dashes, found ${name ?? 'none'}`,
-      'cutover agent enroll web1 192.0.2.1:7443 --token-file token',
+      `${kind.enroll}: expected a name of lower-case letters, digits and dashes${kind === proxyKind ? `, and not ${localProxy}` : ''}, found ${name ?? 'none'}`,
+      `${kind.enroll} ${kind === proxyKind ? 'edge1' : 'web1'} 192.0.2.1:7443 --token-file token`,
     );
   const address = place === undefined ? undefined : parseAddress(place);
   if (!address || address.port === 0)
     throw usage(
-      `cutover agent enroll: expected HOST:PORT of the agent, found ${place ?? 'none'}`,
-      'see --control of cutover agent run there',
+      `${kind.enroll}: expected HOST:PORT of the ${kind.program}, found ${place ?? 'none'}`,
+      `see --control of ${kind.run.replace(' --control', '')} there`,
     );
   if (tokenFile === undefined)
     throw usage(
-      'cutover agent enroll: expected --token-file, found none',
-      'make a token on the host: cutover agent token > token; - reads the standard input',
+      `${kind.enroll}: expected --token-file, found none`,
+      `make a token on the host: ${kind.token} > token; - reads the standard input`,
     );
   const held = parseEnrollToken(textOf(tokenFile === '-' ? tokenFile : resolve(invocation.cwd, tokenFile)));
   if (!held)
     throw usage(
-      `--token-file: expected a token that cutover agent token printed, found something else in ${tokenFile}`,
-      'make one on the host: cutover agent token',
+      `--token-file: expected a token that ${kind.token} printed, found something else in ${tokenFile}`,
+      `make one on the host: ${kind.token}`,
     );
-  const { version, host } = await new Enrollments(invocation.homeDirectory).enroll(name, address, held);
+  const { version, host } = await new Enrollments(invocation.homeDirectory, kind).enroll(name, address, held);
   if (invocation.json) answerJson(invocation, { name, address, version, host });
   else
     invocation.output.line(
@@ -73,9 +84,9 @@ export async function enroll(
   return 0;
 }
 
-/** The hosts that this controller is enrolled at, and whether they answer. */
-export async function hosts(invocation: Invocation): Promise<number> {
-  const enrollments = new Enrollments(invocation.homeDirectory);
+/** The hosts, or proxies, that this controller is enrolled at, and whether they answer. */
+export async function hosts(invocation: Invocation, kind: PeerKind = hostKind): Promise<number> {
+  const enrollments = new Enrollments(invocation.homeDirectory, kind);
   const found = await Promise.all(
     enrollments.names().map(async (name) => {
       try {
@@ -88,9 +99,9 @@ export async function hosts(invocation: Invocation): Promise<number> {
       }
     }),
   );
-  if (invocation.json) answerJson(invocation, { hosts: found });
+  if (invocation.json) answerJson(invocation, { [kind.folder]: found });
   else if (found.length === 0)
-    invocation.output.line('no host yet: cutover agent enroll NAME HOST:PORT --token-file FILE');
+    invocation.output.line(`no ${kind.noun} yet: ${kind.enroll} NAME HOST:PORT --token-file FILE`);
   else
     for (const { name, address, version, error } of found)
       invocation.output.line(

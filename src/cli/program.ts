@@ -451,6 +451,13 @@ export function makeProgram({ begin, end }: Running): Program {
       ['cutover proxy mode held --admin /run/shop.sock', 'hold new requests; mode open lets them go'],
       ['cutover proxy status --admin /run/shop.sock --json', 'what it does, as JSON'],
       [
+        'cutover proxy join --control 192.0.2.7:7443',
+        'on another machine: be one of several, led by a controller',
+      ],
+      ['cutover proxy token > token', 'there: what lets a controller in, once'],
+      ['cutover proxy enroll edge1 192.0.2.7:7443 --token-file token', 'at the controller'],
+      ['cutover proxy members', 'those that it is enrolled at, and whether they answer'],
+      [
         'cutover proxy upgrade --admin /run/shop.sock',
         'restart it as the program now on disk; nobody notices',
       ],
@@ -458,6 +465,10 @@ export function makeProgram({ begin, end }: Running): Program {
   )
     .addArgument(
       new Argument('[action]', 'What to do with one that runs; without it, one is run here').choices([
+        'join',
+        'token',
+        'enroll',
+        'members',
         'mirror',
         'mode',
         'status',
@@ -580,6 +591,12 @@ export function makeProgram({ begin, end }: Running): Program {
     .option('--strip <headers>', 'For mirror: headers that copies go without, e.g. cookie,authorization')
     .option('--html <file>', 'For mirror: write the report there as a page')
     .option('--close-over <time>', 'With --drain: the time over which it is closed (default: 10s)', span)
+    .option('--control <address>', 'For join: where the controller gives orders, e.g. 192.0.2.7:7443')
+    .option(
+      '--token-file <file>',
+      'For enroll: the token that cutover proxy token printed there; - is the standard input',
+    )
+    .option('--valid <time>', 'For token: how long it holds (default: 15m)', span)
     .action(async (action: string | undefined, values: string[], options: ProxyOptions, command: Command) => {
       end(await (await import('./verbs/proxy.ts')).proxy(told(command), action, values, options));
     });

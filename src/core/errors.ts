@@ -10,6 +10,7 @@ export const errorTable = {
   'controller-failed': { exit: 3, title: 'The controller did not start' },
   'controller-running': { exit: 3, title: 'A controller is running already' },
   'proxy-absent': { exit: 3, title: 'The proxy does not answer' },
+  'proxy-refused': { exit: 3, title: 'The proxy does not know us' },
   'proxy-running': { exit: 3, title: 'A proxy is running already' },
   'agent-absent': { exit: 3, title: 'The agent does not answer' },
   'agent-refused': { exit: 3, title: 'The agent does not know us' },

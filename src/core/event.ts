@@ -146,6 +146,8 @@ export const ServiceEvent = z.discriminatedUnion('type', [
     /** How the traffic is divided; absent: all to `live`. */
     weights: Weights.optional(),
   }),
+  /** The route of this epoch comes in force at several proxies: all of them were ready and held. Written before any of them is told; without it, it never does. */
+  z.object({ type: z.literal('route-decided'), epoch: z.int().min(1) }),
   /** The traffic was divided anew; `requests`, `failed` and `writes` are the router's counts at that moment. */
   z.object({
     type: z.literal('traffic-weighed'),

@@ -10,6 +10,7 @@ import { sameLimits } from './limits.ts';
 import { sameMode } from './mode.ts';
 import { addressesOf } from './placement.ts';
 import type { Release } from './release.ts';
+import { routeProxiesOf } from './proxies/rules.ts';
 import { modeInForce, releaseOf, weightsInForce, type Service } from './service.ts';
 import { healthOf, routedLayer, type Spec } from './spec.ts';
 import { type ErrorPages, type RoutePages, samePages } from './page.ts';
@@ -67,6 +68,7 @@ export function routeOf(
   } = release.spec.router;
   const { sticky, sideHeader } = steering(service, release, weights && other(live));
   const entrance = routeEntrance(release.spec.router);
+  const proxies = routeProxiesOf(release.spec.router);
   const { mirror } = service;
   // Whoever is live, or was never healthy, gets no copies.
   const mirrored = mirror !== null && mirror.to !== live && ready(service.environments[mirror.to]);
@@ -103,6 +105,7 @@ export function routeOf(
     ...(mode === undefined ? {} : { mode }),
     ...(errorPages === undefined ? {} : { errorPages: pagesOf(errorPages, release.base) }),
     ...(mirrored ? { mirror } : {}),
+    ...(proxies === undefined ? {} : { proxies }),
   };
 }
 
@@ -237,6 +240,7 @@ export function sameRoute(found: Route, expected: Route): boolean {
     side(found.green, expected.green) &&
     (found.protocol ?? 'http') === (expected.protocol ?? 'http') &&
     JSON.stringify(found.instancePolicy) === JSON.stringify(expected.instancePolicy) &&
-    sameLimits(found.limits, expected.limits)
+    sameLimits(found.limits, expected.limits) &&
+    JSON.stringify(found.proxies) === JSON.stringify(expected.proxies)
   );
 }

@@ -35,6 +35,8 @@ export interface Service {
   readonly live: Colour | null;
   /** The newest epoch that was given out. */
   readonly epoch: number;
+  /** The newest epoch of which it was decided that it comes in force at several proxies; 0: of none. */
+  readonly decided: number;
   /** The side that the router was last told to send the traffic to, whether or not it is known to have done so. */
   readonly routed: Colour | null;
   /** How it was last told to divide the traffic; null: all to `routed`. */
@@ -68,6 +70,7 @@ export const newService = (name: string): Service => ({
   environments: { blue: emptyEnvironment('blue'), green: emptyEnvironment('green') },
   live: null,
   epoch: 0,
+  decided: 0,
   routed: null,
   weights: null,
   modes: [],
@@ -427,6 +430,9 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         routed: event.live,
         weights: event.weights ?? null,
       };
+    case 'route-decided':
+      if (event.epoch !== service.epoch) refuse(`the newest epoch is ${service.epoch}`);
+      return next({ decided: event.epoch });
     case 'mode-set': {
       const { mode, by, reason } = event;
       const former = service.modes

@@ -13,6 +13,7 @@ import { Histogram } from './latency-schema.ts';
 import { RouteLimits } from './limits.ts';
 import { RouteMirror } from './mirror/route-mirror.ts';
 import { Mode } from './mode.ts';
+import { RouteProxies } from './proxies/rules.ts';
 import { RoutePages } from './page.ts';
 import { RouteTracing } from './tracing.ts';
 import { HeaderName, RouteSticky } from './sticky.ts';
@@ -99,6 +100,8 @@ export const Route = z.object({
   errorPages: RoutePages.optional(),
   /** Which requests to the live side are copied to the other one, whose answers nobody gets; absent: none. */
   mirror: RouteMirror.optional(),
+  /** By which proxies the service is entered, and how they change as one; absent: by this one alone. */
+  proxies: RouteProxies.optional(),
 });
 export type Route = z.infer<typeof Route>;
 
@@ -185,6 +188,8 @@ export const Counters = z.object({
   told: ToldCounters.default(nothingTold),
   /** Requests that the mode of the service holds just now, those that leave at its pace among them. */
   queued: z.number().default(0),
+  /** Of several proxies those that did not answer: of each, what was last heard counts. Absent: all did. */
+  away: z.array(z.string()).optional(),
 });
 export type Counters = z.infer<typeof Counters>;
 
@@ -263,6 +268,15 @@ export type Eviction = z.infer<typeof Eviction>;
 export const Evicted = z.object({ inFlight: z.number() });
 export type Evicted = z.infer<typeof Evicted>;
 
+/** What came of a route at one of several proxies. */
+export const AppliedAt = z.object({
+  name: z.string(),
+  state: z.enum(['in-force', 'left-out', 'unconfirmed']),
+  holdMs: z.number().nullable(),
+  held: z.number().nullable(),
+});
+export type AppliedAt = z.infer<typeof AppliedAt>;
+
 /** What a router answers when a route is in force everywhere. */
 export const Applied = z.object({
   epoch: z.int(),
@@ -273,5 +287,7 @@ export const Applied = z.object({
   held: z.number(),
   /** At the moment of the switch, before any request went to the new side by it. */
   counters: Counters,
+  /** What came of it at each of several proxies; absent: there is one. `left-out` and `unconfirmed` ones did not answer, before and after it was decided. */
+  proxies: z.array(AppliedAt).optional(),
 });
 export type Applied = z.infer<typeof Applied>;

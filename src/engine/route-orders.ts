@@ -61,7 +61,7 @@ export class RouteOrders {
     if (current(service) && found?.live !== routed && !forgotten) return;
     if (found && sameRoute(found, routeOf(service, routed, Math.max(1, epoch)))) return;
     const after = await this.journal.append((now) => [ordered(now, routed)]);
-    await router.apply(routeOf(after, routed, after.epoch));
+    await router.apply(routeOf(after, routed, after.epoch), () => this.#decide(after.epoch));
   }
 
   /**
@@ -99,6 +99,10 @@ export class RouteOrders {
     });
   }
 
+  async #decide(epoch: number): Promise<void> {
+    await this.journal.append(() => [{ type: 'route-decided', epoch }]);
+  }
+
   async #record(mode: Mode, { by, reason }: ModeSetter): Promise<Service> {
     try {
       return await this.journal.append((now) => {
@@ -113,7 +117,9 @@ export class RouteOrders {
 
   async #putInForce(service: Service, live: Colour): Promise<{ holdMs: number; held: number }> {
     try {
-      return await this.router().apply(routeOf(service, live, service.epoch));
+      return await this.router().apply(routeOf(service, live, service.epoch), () =>
+        this.#decide(service.epoch),
+      );
     } catch (error) {
       if (!(error instanceof CutoverError) || !['proxy-absent', 'router-absent'].includes(error.code))
         throw error;

@@ -57,7 +57,11 @@ export interface RouterCapabilities extends RouterFit {
  */
 export interface Router {
   readonly capabilities: RouterCapabilities;
-  apply(route: Route): Promise<Applied>;
+  /**
+   * @param decide to be called by a router of several parts, once, when nothing but a crash can keep the route from coming in force and before any
+   *   part goes by it. If it rejects, none does, unless the log says later that it was decided. Others do not call it.
+   */
+  apply(route: Route, decide?: () => Promise<void>): Promise<Applied>;
   /** Absent where `capabilities.together` is false. The answers are in the order of the routes. */
   applyTogether?(routes: readonly Route[]): Promise<readonly Applied[]>;
   read(service: string): Promise<Route | null>;

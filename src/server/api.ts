@@ -133,7 +133,29 @@ export interface StatusView {
     /** Absent: the controller is of a version that does not know them. */
     readonly certificates?: readonly CertificateStatus[];
   } | null;
+  /** Those that it leads beside the one above; absent: none, or the controller is of a version that knows of none. */
+  readonly proxies?: readonly ProxyView[];
   readonly services: readonly ServiceView[];
+}
+
+/** One of several proxies, as the controller sees it. */
+export interface ProxyView {
+  readonly name: string;
+  /** Why it is not reached; null: it answers. */
+  readonly absent: string | null;
+  readonly pid: number | null;
+  readonly version: string | null;
+  readonly workers: number | null;
+  readonly warnings: readonly string[];
+  readonly services: readonly {
+    readonly service: string;
+    /** Of the route in force there; 0: none. */
+    readonly epoch: number;
+    readonly live: Colour | null;
+    readonly conduct: 'serve' | 'hold' | 'closed';
+    /** How often a hold was over there before it was known what was decided. */
+    readonly overrun: number;
+  }[];
 }
 
 export interface EnvironmentView {

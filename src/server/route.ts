@@ -1,5 +1,5 @@
 import type { Clock } from '../ports/clock.ts';
-import type { StatusView, StopRequest } from './api.ts';
+import type { ProxyView, StatusView, StopRequest } from './api.ts';
 import type { ControllerReading } from './metrics.ts';
 
 /** What the routes work with. */
@@ -7,6 +7,8 @@ export interface Controller extends ControllerReading {
   readonly clock: Clock;
   /** Null while the proxy does not answer. */
   readonly proxy: () => Promise<StatusView['proxy']>;
+  /** Those that it leads beside that one. */
+  readonly proxies?: () => readonly ProxyView[];
   /** Begins to stop, after the answer has been sent. */
   readonly stop: (request: StopRequest) => void;
 }

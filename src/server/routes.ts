@@ -46,12 +46,18 @@ export const routes: readonly Route[] = [
   {
     method: 'GET',
     path: '/v1/status',
-    async handle(_call, { engine, identity, proxy }) {
+    async handle(_call, { engine, identity, proxy, proxies = () => [] }) {
       const [seen, services] = await Promise.all([
         proxy(),
         Promise.all(engine.services().map(({ name }) => serviceView(engine, name))),
       ]);
-      const status: StatusView = { controller: identity, proxy: seen, services };
+      const others = proxies();
+      const status: StatusView = {
+        controller: identity,
+        proxy: seen,
+        ...(others.length > 0 && { proxies: others }),
+        services,
+      };
       return json(status);
     },
   },

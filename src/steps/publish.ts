@@ -35,7 +35,9 @@ export function publish(
       ...(weights && { weights }),
     });
     const begun = context.clock.monotonic();
-    const applied = await context.router.apply(routeOf(context.service(), live, epoch));
+    const applied = await context.router.apply(routeOf(context.service(), live, epoch), () =>
+      context.record({ type: 'route-decided', epoch }),
+    );
     const published = { applied, tookMs: context.clock.monotonic() - begun };
     if (outcome) await context.record(...outcome(published));
     return published;

@@ -365,6 +365,7 @@ export const eventArbitraries: {
     },
     { requiredKeys: ['type', 'deployment', 'epoch', 'live'] },
   ),
+  'route-decided': fc.record({ type: fc.constant('route-decided' as const), epoch: number }),
   'traffic-weighed': fc.record({
     type: fc.constant('traffic-weighed'),
     deployment: number,

@@ -1,11 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CutoverError, errorRecord, type ErrorCode } from '../../core/errors.ts';
 import { mostOrderBytes } from '../../platforms/host/protocol.ts';
-import type { Orders } from './orders.ts';
+
+/** What controllers that are let in may order. */
+export interface Obeys {
+  /** Undefined if there is no such order. The answer is JSON. */
+  obey(name: string, order: unknown): Promise<unknown> | undefined;
+  /** Takes content that was announced; absent: nobody sends any. */
+  receive?(id: string, content: IncomingMessage, signal: AbortSignal): Promise<unknown>;
+}
 
 const statusOf: Partial<Record<ErrorCode, number>> = {
   'request-invalid': 400,
   'agent-refused': 403,
+  'proxy-refused': 403,
   'release-unknown': 404,
   internal: 500,
 };
@@ -42,12 +50,13 @@ function respond(response: ServerResponse, status: number, answered: unknown): v
 
 /** Has an order carried out, whoever gave it. */
 export async function obeyed(
-  orders: Orders,
+  orders: Obeys,
   name: string,
   request: IncomingMessage,
   signal: AbortSignal,
 ): Promise<unknown> {
-  if (name.startsWith('content/')) return orders.receive(name.slice('content/'.length), request, signal);
+  if (name.startsWith('content/') && orders.receive)
+    return orders.receive(name.slice('content/'.length), request, signal);
   const answered = orders.obey(name, await bodyOf(request));
   if (answered === undefined)
     throw new CutoverError(

@@ -2,18 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Address } from '../../core/address.ts';
 import { CutoverError } from '../../core/errors.ts';
+import { hostKind, type PeerKind } from '../../platforms/host/peer-kind.ts';
 import { controlPrefix, EnrollRequest, RenewRequest } from '../../platforms/host/protocol.ts';
 import { type Listening, unlistenable } from '../listening.ts';
-import { answer, bodyOf, obeyed } from './answer.ts';
+import { answer, bodyOf, obeyed, type Obeys } from './answer.ts';
 import type { Authority } from './authority.ts';
 import type { Invitations } from './invitations.ts';
-import type { Orders } from './orders.ts';
 
 export interface ControlOptions {
   readonly listen: Address;
   readonly authority: Authority;
   readonly invitations: Invitations;
-  readonly orders: Orders;
+  readonly orders: Obeys;
+  /** What this program is to those who may not order anything. Default: that of an agent. */
+  readonly kind?: PeerKind;
   readonly now: () => number;
   readonly say: (text: string) => void;
 }
@@ -61,7 +63,7 @@ export async function listenForControllers(options: ControlOptions): Promise<Lis
 }
 
 async function handled(
-  { authority, invitations, orders, now, say }: ControlOptions,
+  { authority, invitations, orders, now, say, kind = hostKind }: ControlOptions,
   request: IncomingMessage,
   signal: AbortSignal,
 ): Promise<unknown> {
@@ -84,9 +86,9 @@ async function handled(
   const { socket } = request;
   if (!('authorized' in socket) || socket.authorized !== true)
     throw new CutoverError(
-      'agent-refused',
-      'expected a controller that has enrolled here, found one without a certificate of this agent',
-      { next: 'cutover agent token on the host, then cutover agent enroll at the controller' },
+      kind.refused,
+      `expected a controller that has enrolled here, found one without a certificate of this ${kind.program}`,
+      { next: `${kind.token} on the host, then ${kind.enroll} at the controller` },
     );
   if (name === 'renew')
     return { certificate: await authority.admit(wanted(RenewRequest, await bodyOf(request)).request) };

@@ -18,10 +18,15 @@ import { Engine } from '../../engine/engine.ts';
 import { Tenure } from '../../engine/tenure.ts';
 import { createNotifier } from '../../notifiers/index.ts';
 import { Enrollments } from '../../platforms/host/enrollment.ts';
+import { proxyKind } from '../../platforms/host/peer-kind.ts';
 import { HostPlatform } from '../../platforms/host/host-platform.ts';
 import { SshHosts } from '../../platforms/host/ssh/ssh-hosts.ts';
 import { createProcessPlatform } from '../../platforms/process/platform.ts';
 import { identityOf, isAlive, ProcessIdentity } from '../../proxy/keeper/process-identity.ts';
+import { localProxy } from '../../core/proxies/rules.ts';
+import { JointRouter } from '../../routers/joint/joint-router.ts';
+import { localMember, remoteMember } from '../../routers/joint/members.ts';
+import { RouteCopyFiles } from '../../routers/joint/route-copies.ts';
 import { EmbeddedRouter } from '../../routers/embedded/embedded-router.ts';
 import type { StopRequest } from '../../server/api.ts';
 import { controllerMetrics } from '../../server/metrics.ts';
@@ -114,6 +119,7 @@ async function control(
 
   const platform = createProcessPlatform({ home, clock });
   const enrollments = new Enrollments(home);
+  const edges = new Enrollments(home, proxyKind);
   const hosts = new HostPlatform({
     home,
     workshop: platform,
@@ -124,20 +130,39 @@ async function control(
     say,
   });
   const renew = (): void => {
-    for (const name of enrollments.names())
-      enrollments
-        .renewIfDue(name, clock.now())
-        .catch((error: unknown) => say(`the certificate for host ${name}: ${errorRecord(error).message}`));
+    for (const [noun, known] of [
+      ['host', enrollments],
+      ['proxy', edges],
+    ] as const)
+      for (const name of known.names())
+        known
+          .renewIfDue(name, clock.now())
+          .catch((error: unknown) =>
+            say(`the certificate for ${noun} ${name}: ${errorRecord(error).message}`),
+          );
   };
   renew();
   setInterval(renew, renewEveryMs).unref();
   const router = new EmbeddedRouter(home);
+  const decided = (): ReadonlyMap<string, number> =>
+    new Map(engine.services().flatMap(({ name, decided }) => (decided === 0 ? [] : [[name, decided]])));
+  const joint = new JointRouter({
+    local: router,
+    clock,
+    copies: new RouteCopyFiles(home),
+    enrolled: () => edges.names(),
+    member: (name) =>
+      name === localProxy ? localMember(router.socket) : remoteMember(name, () => edges.client(name)),
+    decided,
+    inOffice: async () => (await store.readLease(tenure.lease.name))?.fence === tenure.lease.fence,
+    say,
+  });
   const webhooks = createWebhookSender({ clock, allow: webhookAllow });
   const receipt = {
     text: (each: Receipt) => receiptLines(each, plain).join('\n'),
     page: receiptPage,
   };
-  const engine = new Engine({
+  const engine: Engine = new Engine({
     store,
     clock,
     checker: createChecker({ clock }),
@@ -147,7 +172,7 @@ async function control(
     webhooks,
     notifier: (target, base) => createNotifier({ webhooks, receipt }, target, base),
     platform: (driver) => (driver === 'host' ? hosts : platform),
-    router: createRouters(router, clock, home),
+    router: createRouters(joint, clock, home),
     lease: () => tenure.lease,
     readPage,
   });
@@ -175,12 +200,20 @@ async function control(
   }
   // Hosts that do not answer keep nobody waiting.
   hosts.adopt().catch((error: unknown) => say(errorRecord(error).message));
-  for (const { message } of await engine.resume()) warnings.push(message);
+  const resumed = await engine.resume();
+  // After the services are known, and what was under way has begun again.
+  joint.begin();
+  for (const { message } of resumed) warnings.push(message);
   for (const warning of warnings) say(warning);
 
   const identity = { pid: process.pid, version, startedAt: clock.now(), home, warnings };
   const parts = { engine, clock, identity, lease: () => tenure.lease };
-  const server = serve(socket, { ...parts, proxy: () => proxy.status(), stop: ended.resolve });
+  const server = serve(socket, {
+    ...parts,
+    proxy: () => proxy.status(),
+    proxies: () => joint.seen(),
+    stop: ended.resolve,
+  });
   let endpoint: ScrapeEndpoint | undefined;
   const address = metrics === undefined ? undefined : parseScrapeAddress(metrics);
   try {
@@ -201,6 +234,7 @@ async function control(
   await endpoint?.close();
   proxy.release();
   await engine.stop();
+  await joint.close();
   if (request?.proxy) await proxy.end();
   if (request?.instances) {
     const environments = engine.services().flatMap(({ name }) => [

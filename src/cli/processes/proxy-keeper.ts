@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseScrapeAddress } from '../../config/scrape-endpoint.ts';
+import { type Address, formatAddress, parseAddress } from '../../core/address.ts';
 import { errorRecord } from '../../core/errors.ts';
 import { type KeeperProcessOptions, runKeeper } from '../../proxy/main.ts';
 import { selfCommand } from '../self.ts';
@@ -17,13 +18,15 @@ export interface KeeperOrder {
   readonly metrics?: string | undefined;
   /** It runs with no controller. */
   readonly alone: boolean;
+  /** Where a controller gives orders over the network; undefined: nowhere. */
+  readonly control?: Address | undefined;
   /** The home goes when the keeper has ended. */
   readonly temporary: boolean;
 }
 
 /** Runs the keeper, and in an upgrade whatever is then in the place of this program, until it is stopped. */
 export async function keep(
-  { home, workers, adminSocket, metrics, alone, temporary }: KeeperOrder,
+  { home, workers, adminSocket, metrics, alone, control, temporary }: KeeperOrder,
   onReady?: KeeperProcessOptions['onReady'],
 ): Promise<void> {
   const self = selfCommand();
@@ -45,6 +48,7 @@ export async function keep(
           ...(adminSocket === undefined ? [] : ['--admin', adminSocket]),
           ...(metrics === undefined ? [] : ['--metrics', metrics]),
           ...(alone ? ['--alone'] : []),
+          ...(control ? ['--control', formatAddress(control)] : []),
           ...(temporary ? ['--temporary'] : []),
         ],
         versionCommand: [...self, '--version'],
@@ -52,6 +56,13 @@ export async function keep(
       ...(workers === undefined ? {} : { workers }),
       ...(adminSocket === undefined ? {} : { adminSocket }),
       ...(scraped ? { metrics: scraped } : {}),
+      ...(control
+        ? {
+            control: async (keeper) =>
+              // Only then: what it needs takes memory.
+              (await import('./proxy-control.ts')).takeProxyOrders(home, control, keeper),
+          }
+        : {}),
       ...(onReady ? { onReady } : {}),
     });
   } finally {
@@ -69,6 +80,7 @@ export async function run(args: string[]): Promise<number> {
       admin: { type: 'string' },
       metrics: { type: 'string' },
       alone: { type: 'boolean', default: false },
+      control: { type: 'string' },
       temporary: { type: 'boolean', default: false },
     },
   });
@@ -79,6 +91,7 @@ export async function run(args: string[]): Promise<number> {
       adminSocket: values.admin,
       metrics: values.metrics,
       alone: values.alone,
+      control: values.control === undefined ? undefined : parseAddress(values.control),
       temporary: values.temporary,
     });
     return 0;

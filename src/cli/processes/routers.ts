@@ -4,6 +4,7 @@ import { KernelSettings } from '../../core/spec/kernel.ts';
 import type { Spec } from '../../core/spec.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Router } from '../../ports/router.ts';
+import type { JointRouter } from '../../routers/joint/joint-router.ts';
 import { TableRouter } from '../../routers/configured/table-router.ts';
 import { AgentsSettings } from '../../core/spec/agents.ts';
 import { CaddySettings } from '../../core/spec/caddy.ts';
@@ -28,13 +29,13 @@ type Maker = (settings: RouterSpec, base: string) => Router;
  * @param embedded our own proxy
  */
 export function createRouters(
-  embedded: Router,
+  embedded: JointRouter,
   clock: Clock,
   /** Of the controller, absolute. */
   home: string,
 ): (settings: RouterSpec, base: string) => Router {
   const makers: Readonly<Record<RouterSpec['driver'], Maker>> = {
-    embedded: () => embedded,
+    embedded: ({ proxies }) => embedded.for(proxies),
     haproxy({ haproxy = HaproxySettings.parse({}) }, base) {
       const { config, socket } = haproxy;
       return new TableRouter(
@@ -78,7 +79,10 @@ export function createRouters(
   const made = new Map<string, Router>();
   return (settings, base) => {
     const { driver } = settings;
-    const key = JSON.stringify([driver, driver === 'embedded' ? null : [settings[driver], base]]);
+    const key = JSON.stringify([
+      driver,
+      driver === 'embedded' ? settings.proxies.length > 0 : [settings[driver], base],
+    ]);
     const router = made.get(key) ?? makers[driver](settings, base);
     made.set(key, router);
     return router;

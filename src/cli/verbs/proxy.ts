@@ -28,6 +28,7 @@ import {
   type ProxyService,
 } from '../render/proxy.ts';
 import { proxyMirror, refuseMirrorWords, type MirrorWords } from './proxy-mirror.ts';
+import { isJoining, joining, joiningWords } from './proxy-join.ts';
 import { upgradeProxy } from '../upgrade-proxy.ts';
 
 export interface ProxyOptions
@@ -44,6 +45,9 @@ export interface ProxyOptions
   readonly admin?: string;
   readonly workers?: number;
   readonly service?: string;
+  readonly control?: string;
+  readonly tokenFile?: string;
+  readonly valid?: number;
 }
 
 /** What only the start of a proxy is told. */
@@ -57,6 +61,7 @@ const starting = [
   ...(['proxyProtocol', 'trust', 'limit'] as const),
 ];
 
+const dashed = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 const usage = (message: string, next: string): CutoverError => new CutoverError('usage', message, { next });
 
 /** The proxy by itself, or an order to one that runs. */
@@ -67,13 +72,20 @@ export async function proxy(
   options: ProxyOptions,
 ): Promise<number> {
   if (action === undefined) return serve(invocation, options);
+  if (isJoining(action)) return joining(invocation, action, values, options);
+  for (const each of joiningWords)
+    if (options[each] !== undefined)
+      throw usage(
+        `cutover proxy ${action}: --${dashed(each)} is for a proxy that is one of several`,
+        'leave it out',
+      );
   const stray = starting.find((each) => options[each] !== undefined);
   if (action !== 'mode') refuseModeWords(`cutover proxy ${action}`, options);
   if (action !== 'switch') refuseLeftoverWords(`cutover proxy ${action}`, options);
   if (action !== 'mirror') refuseMirrorWords(`cutover proxy ${action}`, options);
   if (stray !== undefined)
     throw usage(
-      `cutover proxy ${action}: --${stray.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for starting a proxy`,
+      `cutover proxy ${action}: --${dashed(stray)} is for starting a proxy`,
       'leave it out; --admin SOCK or --home DIR says which proxy is meant',
     );
   const router = new EmbeddedRouter(
@@ -96,6 +108,12 @@ export async function proxy(
 async function serve(invocation: Invocation, options: ProxyOptions): Promise<number> {
   if (options.service !== undefined)
     throw usage('--service: a proxy by itself has one service', 'leave it out');
+  for (const each of joiningWords)
+    if (options[each] !== undefined)
+      throw usage(
+        `cutover proxy: --${dashed(each)} is for a proxy that is one of several`,
+        'cutover proxy join --control :7443 --home /var/lib/cutover',
+      );
   refuseModeWords('cutover proxy', options);
   refuseLeftoverWords('cutover proxy', options);
   refuseMirrorWords('cutover proxy', options);

@@ -9,6 +9,7 @@ import { InstanceRules } from '../instance-policy.ts';
 import { Limits } from '../limits.ts';
 import { ModeRules } from '../mode.ts';
 import { ErrorPages } from '../page.ts';
+import { proxyFields, proxyRules } from '../proxies/rules.ts';
 import { HeaderName, Sticky, stickyRules } from '../sticky.ts';
 import { PreviewCookie, PreviewHeader, testerRules } from '../testers.ts';
 import { Otlp } from '../tracing.ts';
@@ -115,6 +116,7 @@ export const RouterSpec = z
     limits: Limits.default(Limits.parse({})).describe(
       'What clients and instances may take, in bytes and time. See docs/limits.md.',
     ),
+    ...proxyFields,
     kernel: KernelSettings.optional().describe(
       'With `driver: kernel`. See [routers/kernel.md](routers/kernel.md).',
     ),
@@ -142,6 +144,7 @@ export const RouterSpec = z
   .superRefine(assetRules)
   .superRefine(driverRules)
   .superRefine(dnsRules)
+  .superRefine(proxyRules)
   .superRefine(
     ({ listen, preview, previewHost, hosts, paths, protocol, tls, errorPages, upstream }, context) => {
       if (protocol === 'tcp' && errorPages !== undefined) {

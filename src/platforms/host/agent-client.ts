@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { type Address, formatAddress } from '../../core/address.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { type Calling, type HostClient, mostAnswerBytes, readAnswer } from './host-client.ts';
+import { hostKind, type PeerKind } from './peer-kind.ts';
 import { controlPrefix } from './protocol.ts';
 
 /** The name in the certificate of every agent: which one it is, its authority says. */
@@ -28,6 +29,7 @@ export class AgentClient implements HostClient {
     readonly host: string,
     readonly address: Address,
     private readonly credentials: Credentials,
+    private readonly kind: PeerKind = hostKind,
   ) {}
 
   get at(): string {
@@ -73,9 +75,9 @@ export class AgentClient implements HostClient {
         throw new CutoverError('aborted', `${this.#place}: the order was given up`, { cause });
       const found = errorRecord(gone.signal.aborted ? gone.signal.reason : cause).message;
       throw new CutoverError(
-        'agent-absent',
-        `${this.#place}: expected an agent that answers, found: ${found}`,
-        { next: 'see that the host is up and that cutover agent run --control runs there', cause },
+        this.kind.absent,
+        `${this.#place}: expected ${this.#one} that answers, found: ${found}`,
+        { next: `see that the host is up and that ${this.kind.run} runs there`, cause },
       );
     } finally {
       answered.abort();
@@ -122,7 +124,11 @@ export class AgentClient implements HostClient {
   }
 
   get #place(): string {
-    return `host ${this.host} (${formatAddress(this.address)})`;
+    return `${this.kind.noun} ${this.host} (${formatAddress(this.address)})`;
+  }
+
+  get #one(): string {
+    return this.kind === hostKind ? 'an agent' : `a ${this.kind.program}`;
   }
 }
 

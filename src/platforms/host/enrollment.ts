@@ -18,6 +18,7 @@ import { Address, formatAddress } from '../../core/address.ts';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { AgentClient, type Credentials } from './agent-client.ts';
 import type { EnrollToken } from './enroll-token.ts';
+import { hostKind, type PeerKind } from './peer-kind.ts';
 import { controlPrefix, Enrolled, Hello } from './protocol.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -26,15 +27,16 @@ const mostAuthorityBytes = 16_384;
 
 const Place = z.object({ address: Address });
 
-/** The hosts that this controller is enrolled at, in its home: a folder for each, with the certificates of both and our key. */
+/** The hosts, or proxies, that this controller is enrolled at, in its home: a folder for each, with the certificates of both and our key. */
 export class Enrollments {
   constructor(
     /** Of the home, absolute. */
     private readonly home: string,
+    private readonly kind: PeerKind = hostKind,
   ) {}
 
   get #folder(): string {
-    return join(this.home, 'hosts');
+    return join(this.home, this.kind.folder);
   }
 
   /** The names, sorted. */
@@ -60,12 +62,12 @@ export class Enrollments {
         certificate: read('controller.pem'),
         key: read('controller.key'),
       };
-      return new AgentClient(host, address, credentials);
+      return new AgentClient(host, address, credentials, this.kind);
     } catch (cause) {
       throw new CutoverError(
-        'agent-refused',
-        `host ${host}: expected that this controller is enrolled there, found: ${errorRecord(cause).message}`,
-        { next: `cutover agent token on the host, then cutover agent enroll ${host} ADDRESS here`, cause },
+        this.kind.refused,
+        `${this.kind.noun} ${host}: expected that this controller is enrolled there, found: ${errorRecord(cause).message}`,
+        { next: `${this.kind.token} on the host, then ${this.kind.enroll} ${host} ADDRESS here`, cause },
       );
     }
   }
@@ -77,9 +79,9 @@ export class Enrollments {
    * @throws CutoverError `agent-absent` if none answers, `agent-refused` if another one does or the token does not hold
    */
   async enroll(host: string, address: Address, token: EnrollToken): Promise<Hello> {
-    const authority = await authorityAt(address, token);
+    const authority = await authorityAt(address, token, this.kind);
     const { key, request } = await keyAndRequest();
-    const { certificate } = await new AgentClient(host, address, { authority }).call(
+    const { certificate } = await new AgentClient(host, address, { authority }, this.kind).call(
       'enroll',
       { secret: token.secret, request },
       Enrolled,
@@ -104,7 +106,7 @@ export class Enrollments {
 
   /** Keeps what we are known by, once it has been seen to work. */
   async #settle(host: string, address: Address, credentials: Required<Credentials>): Promise<Hello> {
-    const hello = await new AgentClient(host, address, credentials).call('hello', {}, Hello, {
+    const hello = await new AgentClient(host, address, credentials, this.kind).call('hello', {}, Hello, {
       timeoutMs: answerMs,
     });
     this.#keep(host, {
@@ -159,7 +161,7 @@ async function keyAndRequest(): Promise<{ key: string; request: string }> {
 }
 
 /** The certificate of the authority there, if it is the one that the token names. Whoever else is in between is found out by its digest. */
-async function authorityAt(address: Address, token: EnrollToken): Promise<string> {
+async function authorityAt(address: Address, token: EnrollToken, kind: PeerKind): Promise<string> {
   const place = formatAddress(address);
   let text: string;
   try {
@@ -172,15 +174,19 @@ async function authorityAt(address: Address, token: EnrollToken): Promise<string
     text = (await response.text()).slice(0, mostAuthorityBytes);
   } catch (cause) {
     throw new CutoverError(
-      'agent-absent',
-      `${place}: expected an agent that takes orders, found: ${errorRecord(cause).message}`,
-      { next: 'start it there with cutover agent run --control ADDR', cause },
+      kind.absent,
+      `${place}: expected the ${kind.program} that takes orders, found: ${errorRecord(cause).message}`,
+      { next: `start it there with ${kind.run} ADDR`, cause },
     );
   }
   const refused = (found: string): CutoverError =>
-    new CutoverError('agent-refused', `${place}: expected the agent that made the token, found ${found}`, {
-      next: 'see that the address is that of the host, and that nobody is in between; make a new token there',
-    });
+    new CutoverError(
+      kind.refused,
+      `${place}: expected the ${kind.program} that made the token, found ${found}`,
+      {
+        next: 'see that the address is that of the host, and that nobody is in between; make a new token there',
+      },
+    );
   let found: string;
   try {
     found = createHash('sha256')

@@ -67,6 +67,7 @@ const families = parseExposition(
         },
       ],
       alone: false,
+      joint: [],
       warnings: [],
     },
     services: [{ route, counters }],

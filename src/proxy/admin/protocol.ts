@@ -3,6 +3,7 @@ import { Address } from '../../core/address.ts';
 import { CertificateStatus } from '../../core/certificate-status.ts';
 import { Colour } from '../../core/colour-schema.ts';
 import { Applied, Route } from '../../core/traffic.ts';
+import { Stand } from './joint.ts';
 import { RouteMirror } from '../../core/mirror/route-mirror.ts';
 import { errorTable, type ErrorCode } from '../../core/errors.ts';
 
@@ -33,6 +34,8 @@ export const ProxyStatus = z.object({
   certificates: z.array(CertificateStatus).default([]),
   /** Whether it runs by itself: then the admin API switches it, and no controller's log knows of that. */
   alone: z.boolean().default(false),
+  /** How it stands with services of which it is one of several proxies. */
+  joint: z.array(Stand).default([]),
   /** What a person should look at: a damaged table, an address that could not be bound. */
   warnings: z.array(z.string()),
 });

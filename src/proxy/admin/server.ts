@@ -227,6 +227,19 @@ export async function serveAdmin(
               return keeper.apply({ ...route, weights, epoch: route.epoch + 1 });
             }),
         },
+        '/v1/joint/:order': {
+          POST: (request: BunRequest<'/v1/joint/:order'>) =>
+            answer(async () => {
+              const order = await bodyOf(request, z.unknown());
+              const obeyed = keeper.joint.obey(request.params.order, order);
+              if (!obeyed)
+                throw invalid(
+                  `expected an order of protocol 1, found ${request.params.order}`,
+                  'see src/proxy/admin/joint.ts for the orders',
+                );
+              return obeyed;
+            }),
+        },
         '/v1/sticky/rotate': {
           POST: () =>
             answer(async () => {

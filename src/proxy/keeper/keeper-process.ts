@@ -27,6 +27,8 @@ export interface KeeperProcessOptions extends Omit<KeeperOptions, 'workers' | 'l
   readonly adminSocket?: string;
   /** Without it, upgrades are refused. */
   readonly successor?: Successor;
+  /** Opens what else gives orders to the keeper, once the admin socket answers; also after an upgrade. If it rejects, the keeper stops. */
+  readonly control?: (keeper: Keeper) => Promise<{ close(): Promise<void> }>;
   /** Called once the admin socket answers. If it rejects, the keeper stops and `runKeeperProcess` rejects with the same. */
   readonly onReady?: (ready: { readonly socket: string; readonly keeper: Keeper }) => void | Promise<void>;
 }
@@ -111,13 +113,16 @@ async function serveUntilStopped(
     throw error;
   }
   const endpoint = options.metrics && metricsEndpoint(keeper, options.metrics);
+  let control: { close(): Promise<void> } | undefined;
   try {
+    control = await options.control?.(keeper);
     await on.onReady(admin.path);
     await keeper.stopped;
   } catch (error) {
     await stopNow();
     throw error;
   } finally {
+    await control?.close();
     await endpoint?.close();
     await admin.close();
   }

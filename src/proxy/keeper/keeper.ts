@@ -25,6 +25,7 @@ import { CertificateWatch, examineCertificates, examineUpstream } from '../tls/c
 import { switchTogether } from './barrier.ts';
 import { Fleet } from './fleet.ts';
 import { deferAccept } from './listening-socket.ts';
+import { Joint } from './joint.ts';
 import { InstanceChecks } from './instance-checks.ts';
 import { MirrorSteward } from './mirror-steward.ts';
 import { lockKeeper } from './keeper-lock.ts';
@@ -101,6 +102,8 @@ export class Keeper {
   private readonly steward: Steward;
   private readonly rotation: LogRotation;
   private readonly mirrors: MirrorSteward;
+  /** What it is told as one of several proxies. */
+  readonly joint: Joint;
   /** Addresses of the table that could not be bound, with the reason. */
   private readonly unbound = new Map<string, { readonly address: Address; readonly reason: string }>();
 
@@ -133,6 +136,26 @@ export class Keeper {
       socket: mirrorSocketOf(options.home),
       folder: join(options.home, 'proxy', 'mirror'),
       log: options.log,
+    });
+    this.joint = new Joint({
+      bootId: this.bootId,
+      log: options.log,
+      table: () => this.inForce,
+      change: (task) => this.change(task),
+      write: (table) => this.write(table),
+      ready: (route) => this.ready(route),
+      unready: () => this.listeners.keepOnly(listenAddresses(this.inForce)),
+      put: async (next, service) => {
+        const { held, counters } = await this.put(next, [service]);
+        return { held, counters: counters[0] ?? fleet.counters(service, this.bootId) };
+      },
+      face: () => this.face(),
+      counters: (service) => this.counters(service),
+      evict: (service, eviction) => this.evict(service, eviction),
+      about: () => {
+        const { version, pid, workers, warnings } = this.status();
+        return { version, pid, workers: workers.filter(({ ready }) => ready).length, warnings };
+      },
     });
     this.stopped = promise;
     this.resolveStopped = resolve;
@@ -274,7 +297,13 @@ export class Keeper {
         if (unprovided) await this.fleet.provide();
         const opened: Route[] = [];
         for (const route of asked) opened.push(await this.opened(route));
-        const next = withRoutes(this.inForce, opened);
+        const entered = withRoutes(this.inForce, opened);
+        const next =
+          entered &&
+          this.joint.overtaken(
+            entered,
+            opened.map(({ service }) => service),
+          );
         if (!next) throw new Error('a route that differed is the same with its ports settled');
         const changed = opened.map(({ service, epoch }) => this.route(service)?.epoch !== epoch);
         const { holdMs, held, counters } = await this.put(
@@ -309,6 +338,37 @@ export class Keeper {
     const newKey = signsCookies(asked) && this.stickyKeys.need();
     const newSecret = this.previewSecrets.read(asked, this.inForce.routes);
     return this.shelf.read(asked, this.inForce.routes) || newKey || newSecret;
+  }
+
+  /** As it may come in force: checked, with what it needs at hand. */
+  private async ready(route: Route): Promise<Route> {
+    const asked = withPortsOf(routeOf(this.inForce, route.service), route);
+    if (!withRoutes(this.inForce, [asked])) return asked;
+    if (await this.examined(asked)) await this.fleet.provide();
+    try {
+      return await this.opened(asked);
+    } catch (error) {
+      this.listeners.keepOnly(listenAddresses(this.inForce));
+      throw error;
+    }
+  }
+
+  /** Has a table on disk and in memory by which users meet nothing else. */
+  private write(table: ProxyTable): void {
+    const prepared = this.file.prepare(table);
+    this.commit(prepared, this.inForce);
+    this.inForce = table;
+  }
+
+  /** Has the workers route by the table in force as they are to meet requests just now. No worker waits for another. */
+  private async face(): Promise<void> {
+    await switchTogether(this.fleet.routing(), this.tableOf(this.inForce), {
+      takeOver: () => undefined,
+      counted: () => undefined,
+      startOthers: null,
+      answerMs: this.options.answerMs ?? 1000,
+      holds: false,
+    });
   }
 
   /** The route with the addresses that are now listened on. */
@@ -418,6 +478,7 @@ export class Keeper {
       sick: this.checks.sick(),
       certificates: [...this.certificates.status(), ...this.steward.status()],
       alone: this.options.alone ?? false,
+      joint: this.joint.stands(),
       warnings: [
         ...this.warnings,
         ...[...this.unbound.values()].map(({ reason }) => reason),
@@ -434,6 +495,7 @@ export class Keeper {
       this.stopping = true;
       clearInterval(this.pulse);
       this.checks.stop();
+      this.joint.stop();
       void this.turns.run(() => this.end(drainMs, keepWorkers)).finally(() => this.resolveStopped());
     }
     return this.stopped;
@@ -451,12 +513,13 @@ export class Keeper {
   }
 
   /** What workers route by: the table, with the files of what authorities have signed. */
-  private tableOf({ version, routes }: ProxyTable): Table {
+  private tableOf(table: ProxyTable): Table {
     return {
-      version,
-      routes: routes.map((route) =>
-        route.tls?.acme ? { ...route, tls: this.steward.served(route.tls) } : route,
-      ),
+      version: table.version,
+      routes: table.routes.map((known) => {
+        const route = this.joint.faced(known, table);
+        return route.tls?.acme ? { ...route, tls: this.steward.served(route.tls) } : route;
+      }),
     };
   }
 

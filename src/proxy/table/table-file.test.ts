@@ -17,11 +17,12 @@ const route = (live: 'blue' | 'green', epoch: number): Route => ({
   blue: { release: 1, instances: [{ host: '127.0.0.2', port: 8000 }] },
   green: { release: 2, instances: [{ host: '127.0.0.3', port: 8000 }] },
 });
-const older: ProxyTable = { version: 1, routes: [route('blue', 1)], removed: [] };
+const older: ProxyTable = { version: 1, routes: [route('blue', 1)], removed: [], standings: [] };
 const newer: ProxyTable = {
   version: 2,
   routes: [route('green', 2)],
   removed: [{ service: 'blog', epoch: 4 }],
+  standings: [],
 };
 
 let directory: string;

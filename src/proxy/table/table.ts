@@ -3,6 +3,7 @@ import { formatAddress, type Address } from '../../core/address.ts';
 import { findConflict, formatClaim } from '../../core/claims.ts';
 import { CutoverError } from '../../core/errors.ts';
 import { expectModeFor } from '../../core/mode.ts';
+import { Standing } from '../../core/proxies/standing.ts';
 import { type Eviction, Route } from '../../core/traffic.ts';
 import type { RouteUpstream } from '../../core/upstream.ts';
 import { weighted } from '../../core/weights-line.ts';
@@ -17,10 +18,12 @@ export const ProxyTable = z.object({
   routes: z.array(Route),
   /** Kept so that a stale controller cannot bring a removed service back. */
   removed: z.array(z.object({ service: z.string(), epoch: z.int() })),
+  /** Where this proxy stands with services of which it is one of several. */
+  standings: z.array(Standing).default([]),
 });
 export type ProxyTable = z.infer<typeof ProxyTable>;
 
-export const emptyTable: ProxyTable = { version: 0, routes: [], removed: [] };
+export const emptyTable: ProxyTable = { version: 0, routes: [], removed: [], standings: [] };
 
 export const routeOf = (table: ProxyTable, service: string): Route | undefined =>
   table.routes.find((route) => route.service === service);
@@ -259,6 +262,7 @@ export function withRoutes(table: ProxyTable, routes: readonly Route[]): ProxyTa
       ...coming.filter(({ service }) => !known.has(service)),
     ],
     removed: table.removed.filter(({ service }) => !named.has(service)),
+    standings: table.standings,
   };
   for (const route of coming) {
     refuseTakenAddresses(next, route);
@@ -317,5 +321,16 @@ export function withoutService(table: ProxyTable, service: string, epoch: number
     removed: [...table.removed.filter((removed) => removed.service !== service), { service, epoch }].slice(
       -removedKept,
     ),
+    standings: table.standings,
   };
 }
+
+/** The table with this standing in place of the service's former one. */
+export const withStanding = (table: ProxyTable, standing: Standing): ProxyTable => ({
+  ...table,
+  version: table.version + 1,
+  standings: [...table.standings.filter(({ service }) => service !== standing.service), standing],
+});
+
+export const standingOf = (table: ProxyTable, service: string): Standing | undefined =>
+  table.standings.find((standing) => standing.service === service);

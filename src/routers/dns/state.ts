@@ -57,4 +57,5 @@ export const tableOf = (state: DnsState | null): ProxyTable => ({
   version: 0,
   routes: state?.route ? [state.route] : [],
   removed: state && !state.route ? [{ service: state.service, epoch: state.epoch }] : [],
+  standings: [],
 });
