@@ -23,6 +23,8 @@ export interface Environment {
   readonly lastPlacement: Placement | null;
   /** When it is retired, if it is kept for a time. */
   readonly keptUntil: number | null;
+  /** How many of the layer that gets traffic are to run, and have been healthy since they were started; null: all, as its phase says. */
+  readonly part: { readonly started: number; readonly healthy: number } | null;
   /** It has been live with this release: a way back to it is a switch. */
   readonly wasLive: boolean;
 }
@@ -34,6 +36,7 @@ export const emptyEnvironment = (colour: Colour): Environment => ({
   placement: null,
   lastPlacement: null,
   keptUntil: null,
+  part: null,
   wasLive: false,
 });
 

@@ -3,6 +3,7 @@ import { AnalysisState } from './analysis/state.ts';
 import { Colour } from './colour-schema.ts';
 import { ErrorRecord } from './error-record.ts';
 import { HookRun } from './hook-run.ts';
+import { InService } from './in-service.ts';
 import { DiffSummary } from './mirror/diff-report.ts';
 import { RouteMirror } from './mirror/route-mirror.ts';
 import { Mode } from './mode.ts';
@@ -107,7 +108,13 @@ export const ServiceEvent = z.discriminatedUnion('type', [
 
   z.object({ type: z.literal('environment-prepared'), colour: Colour, release, placement: Placement }),
   z.object({ type: z.literal('release-shipped'), release, digest: z.string() }),
-  z.object({ type: z.literal('environment-started'), colour: Colour, release }),
+  /** `only`: the first so many of the layer that gets traffic, and all of the others; absent: all. */
+  z.object({
+    type: z.literal('environment-started'),
+    colour: Colour,
+    release,
+    only: z.int().min(1).optional(),
+  }),
   z.object({ type: z.literal('environment-healthy'), colour: Colour, release }),
   /** What came of the requests that were to make it warm. */
   z.object({ type: z.literal('environment-warmed'), deployment, colour: Colour, warmth: Warmth }),
@@ -119,6 +126,17 @@ export const ServiceEvent = z.discriminatedUnion('type', [
     release,
     placement: Placement,
     lost: z.array(z.string()),
+  }),
+  /**
+   * So many of the layer that gets traffic are to run from here on, and so many of these have been healthy. Recorded before others are started
+   * or stopped, and again when those that were started are healthy.
+   */
+  z.object({
+    type: z.literal('environment-sized'),
+    colour: Colour,
+    release,
+    started: z.int().min(0),
+    healthy: z.int().min(0),
   }),
   z.object({ type: z.literal('environment-kept'), colour: Colour, release, until: z.number() }),
   z.object({ type: z.literal('environment-retired'), colour: Colour }),
@@ -145,6 +163,8 @@ export const ServiceEvent = z.discriminatedUnion('type', [
     live: Colour,
     /** How the traffic is divided; absent: all to `live`. */
     weights: Weights.optional(),
+    /** How many instances of each side are in service; absent: all that are healthy. */
+    inService: InService.optional(),
   }),
   /** The route of this epoch comes in force at several proxies: all of them were ready and held. Written before any of them is told; without it, it never does. */
   z.object({ type: z.literal('route-decided'), epoch: z.int().min(1) }),

@@ -2,10 +2,14 @@ import { z } from 'zod';
 import { HookStage, OnFailure } from './spec/hook.ts';
 import { PlannedAnalysis } from './analysis/plan.ts';
 import { Colour } from './colour-schema.ts';
+import { InService } from './in-service.ts';
 import { gateKinds } from './spec/gate.ts';
 import { Weights } from './weights.ts';
 
 const release = z.int().min(1);
+
+/** How many instances of each side are in service ahead of a step, and behind it. */
+const change = { before: InService, after: InService };
 
 /**
  * One step as a plan names it: what is to be done, with all that it depends on, and nothing that is found out on the way.
@@ -24,7 +28,8 @@ export const PlannedStep = z.discriminatedUnion('kind', [
     restores: release.optional(),
   }),
   z.object({ kind: z.literal('ship'), colour: Colour, release }),
-  z.object({ kind: z.literal('start'), colour: Colour, release }),
+  /** `only`: the first so many of the layer that gets traffic, as the other steps before the first `join`; absent: all. */
+  z.object({ kind: z.literal('start'), colour: Colour, release, only: z.int().min(1).optional() }),
   z.object({ kind: z.literal('health'), colour: Colour, release }),
   /** Asks its instances until their latency has settled, `atMostMs` long. */
   z.object({ kind: z.literal('warm'), colour: Colour, release, atMostMs: z.number() }),
@@ -86,13 +91,33 @@ export const PlannedStep = z.discriminatedUnion('kind', [
     when: z.enum(['switch', 'end']),
     others: z.array(z.string()),
   }),
-  /** `set`: the set whose services all switch at this moment; absent: it goes by itself. */
+  /**
+   * Instances of `layer` on `to` are started, if they are not yet, and come into service when they are healthy: those from the one behind
+   * `before` on. `from`: the side that is renewed.
+   */
+  z.object({ kind: z.literal('join'), from: Colour, to: Colour, release, layer: z.string(), ...change }),
+  /** Instances of `layer` on `from` leave the service, finish what they have begun, and are stopped: the last ones, down to `after`. */
+  z.object({
+    kind: z.literal('leave'),
+    from: Colour,
+    to: Colour,
+    release,
+    layer: z.string(),
+    ...change,
+    forMs: z.number(),
+    closeOverMs: z.number().nullable(),
+  }),
+  /**
+   * `set`: the set whose services all switch at this moment; absent: it goes by itself. `instances`: where each side has only a part of them in
+   * service; absent: all, on one side.
+   */
   z.object({
     kind: z.literal('switch'),
     from: Colour.nullable(),
     to: Colour,
     release,
     set: z.string().optional(),
+    instances: z.object(change).optional(),
   }),
   /** Clients keep where they are sent for `forMs` from now on, and not for `keptMs`. */
   z.object({ kind: z.literal('shorten'), keptMs: z.number(), forMs: z.number() }),

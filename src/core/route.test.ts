@@ -41,10 +41,10 @@ const routeWith = (router: object): Route => routeOf(serviceWith(router), 'blue'
 test('a route divides the traffic if it is told to', () => {
   const service = serviceWith({});
   expect(routeOf(service, 'blue', 7)).not.toHaveProperty('weights');
-  const divided = routeOf(service, 'blue', 7, { blue: 9, green: 1 });
+  const divided = routeOf(service, 'blue', 7, { weights: { blue: 9, green: 1 } });
   expect(divided.weights).toEqual({ blue: 9, green: 1 });
-  expect(sameRoute(divided, routeOf(service, 'blue', 8, { blue: 9, green: 1 }))).toBe(true);
-  expect(sameRoute(divided, routeOf(service, 'blue', 7, { blue: 8, green: 2 }))).toBe(false);
+  expect(sameRoute(divided, routeOf(service, 'blue', 8, { weights: { blue: 9, green: 1 } }))).toBe(true);
+  expect(sameRoute(divided, routeOf(service, 'blue', 7, { weights: { blue: 8, green: 2 } }))).toBe(false);
   expect(sameRoute(divided, routeOf(service, 'blue', 7))).toBe(false);
 });
 

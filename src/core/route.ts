@@ -11,14 +11,21 @@ import { sameMode } from './mode.ts';
 import { addressesOf } from './placement.ts';
 import type { Release } from './release.ts';
 import { routeProxiesOf } from './proxies/rules.ts';
-import { modeInForce, releaseOf, weightsInForce, type Service } from './service.ts';
+import {
+  divisionInForce,
+  healthyOf,
+  modeInForce,
+  releaseOf,
+  type Division,
+  type Service,
+} from './service.ts';
 import { healthOf, routedLayer, type Spec } from './spec.ts';
 import { type ErrorPages, type RoutePages, samePages } from './page.ts';
 import { routeStickyOf, sameSticky } from './sticky.ts';
 import { routeTestersOf, sameTesters } from './testers.ts';
 import { sameTracing } from './tracing.ts';
 import type { Route, RoutedSide, RouteTls } from './traffic.ts';
-import { sameWeights, type Weights } from './weights.ts';
+import { sameWeights } from './weights.ts';
 import { routeUpstreamOf } from './upstream.ts';
 import { sameUpstream } from './same-upstream.ts';
 
@@ -26,14 +33,14 @@ import { sameUpstream } from './same-upstream.ts';
  * The route that follows from what the log says. A side that was never healthy is empty in it, so nothing can reach it.
  * Where users reach the service is written in the release that gets the traffic.
  *
- * @param weights how the traffic is divided while both sides take part; absent: all to `live`. Default: as the log says, where `live` is the
- *   side that it names
+ * @param division how the traffic is divided while both sides take part, and which of their instances do; nothing: all to `live`. Default: as
+ *   the log says, where `live` is the side that it names
  */
 export function routeOf(
   service: Service,
   live: Colour,
   epoch: number,
-  weights: Weights | undefined = service.routed === live ? weightsInForce(service) : undefined,
+  { weights, inService }: Division = service.routed === live ? divisionInForce(service) : {},
 ): Route {
   const side = (colour: Colour): RoutedSide => {
     const environment = service.environments[colour];
@@ -41,9 +48,12 @@ export function routeOf(
     if (!release || !environment.placement || !ready(environment)) return { release: null, instances: [] };
     // Each side as its own release says: while one of the two has TLS and the other not yet, both are reached.
     const upstream = routeUpstreamOf(release.spec.router.upstream, release.base);
+    // What gets nothing shows all that it has.
+    const shown = inService?.[colour] || healthyOf(service, colour);
+    if (shown === 0) return { release: null, instances: [] };
     return {
       release: release.number,
-      instances: addressesOf(environment.placement, routedLayer(release.spec)),
+      instances: addressesOf(environment.placement, routedLayer(release.spec)).slice(0, shown),
       ...(upstream && { upstream }),
     };
   };
@@ -82,7 +92,7 @@ export function routeOf(
     live,
     ...(testers === undefined ? {} : { testers }),
     ...(assets === undefined ? {} : { assets }),
-    ...(second.wasLive && ready(second) ? { kept: true } : {}),
+    ...(second.wasLive && ready(second) && second.part === null ? { kept: true } : {}),
     ...(weights === undefined ? {} : { weights }),
     listen,
     preview: preview ?? null,

@@ -26,18 +26,30 @@ export interface RouterFit {
   readonly caching?: Caching;
   /** What of a release it cannot carry out for other reasons than its settings, in words; absent: nothing. */
   readonly misfits?: (spec: Spec) => readonly string[];
+  /** It knows how many requests each instance has in flight, also one that was left out of the route while it had some. */
+  readonly instances: boolean;
 }
 
 /** Of every router, and not its business. */
 const ofAll = ['driver', 'listen', 'layer'];
 
 /** Steps that only some routers can take. */
-const stepNeeds: Readonly<Record<string, 'weights' | 'bothServe' | 'mirror'>> = {
-  weigh: 'weights',
-  withdraw: 'bothServe',
-  rejoin: 'bothServe',
-  mirror: 'mirror',
+type Need = 'weights' | 'bothServe' | 'mirror' | 'instances';
+const stepNeeds: Readonly<Record<string, readonly Need[]>> = {
+  weigh: ['weights'],
+  withdraw: ['bothServe'],
+  rejoin: ['bothServe'],
+  mirror: ['mirror'],
+  join: ['weights', 'instances'],
+  leave: ['instances'],
 };
+
+/** What a need is called where it is refused. */
+function needWords(need: Need, { strategy }: Plan): string {
+  if (need === 'mirror') return 'mirror';
+  const kind = `strategy.kind=${strategy}`;
+  return need === 'instances' ? `${kind} (it does not tell what is in flight at one instance)` : kind;
+}
 
 type Leaf = readonly [path: string, value: unknown];
 
@@ -90,11 +102,11 @@ export function expectRouterFits(service: Service, release: Release, plan: Plan,
       },
     );
   const missing = notCarried(router, fit.carries);
-  for (const { kind } of plan.steps) {
-    const need = stepNeeds[kind];
-    const can = need === 'bothServe' ? (fit.bothServe ?? fit.weights) : need === undefined || fit[need];
-    if (!can) missing.push(need === 'mirror' ? 'mirror' : `strategy.kind=${plan.strategy}`);
-  }
+  for (const { kind } of plan.steps)
+    for (const need of stepNeeds[kind] ?? []) {
+      const can = need === 'bothServe' ? (fit.bothServe ?? fit.weights) : fit[need];
+      if (!can) missing.push(needWords(need, plan));
+    }
   missing.push(...(fit.misfits?.(release.spec) ?? []));
   if (!fit.counters && plan.steps.some((step) => 'analysis' in step && step.analysis !== undefined))
     for (const measure of release.spec.analysis?.measures ?? [])

@@ -4,12 +4,14 @@ import { awaitsDecision, nextMove, underWay, type Deployment, type StepState } f
 import { isWorkOfHalf } from './fleet-step.ts';
 import { emptyEnvironment, ready, reached, type Environment, type Role } from './environment.ts';
 import type { EventRecord, ServiceEvent } from './event.ts';
+import { weightsOf, type InService } from './in-service.ts';
+import { addressesOf } from './placement.ts';
 import type { RouteMirror } from './mirror/route-mirror.ts';
 import type { Intervention } from './interventions.ts';
 import type { Mode } from './mode.ts';
 import { noNotices, withDue, withEnded, type Notices } from './notice.ts';
 import type { Release } from './release.ts';
-import { Spec } from './spec.ts';
+import { routedLayer, Spec } from './spec.ts';
 import type { Weights } from './weights.ts';
 import { noLease, type WorkerLease } from './worker-lease.ts';
 import { tallyFrom, withCount, type WriteTally } from './write-tally.ts';
@@ -41,6 +43,8 @@ export interface Service {
   readonly routed: Colour | null;
   /** How it was last told to divide the traffic; null: all to `routed`. */
   readonly weights: Weights | null;
+  /** How many instances of each side were in service by that order; null: all that are healthy. */
+  readonly inService: InService | null;
   /** Oldest first, without their pages but for the last one; empty: it has always been open. */
   readonly modes: readonly ModeSet[];
   /** What is copied to the side that is not live; null: nothing. */
@@ -73,6 +77,7 @@ export const newService = (name: string): Service => ({
   decided: 0,
   routed: null,
   weights: null,
+  inService: null,
   modes: [],
   mirror: null,
   deployments: [],
@@ -101,6 +106,66 @@ export const serves = (service: Service, colour: Colour): boolean => {
   return weights === undefined ? service.live === colour : weights[colour] > 0;
 };
 
+/** How the traffic is divided between sides and their instances. Nothing: all of it to one side, and to whatever is healthy there. */
+export interface Division {
+  readonly weights?: Weights;
+  readonly inService?: InService;
+}
+
+/** How it is divided by what the log says. Of a side that was emptied since, nothing is in service. */
+export function divisionInForce(service: Service): Division {
+  const { inService, routed } = service;
+  const weights = weightsInForce(service);
+  if (inService === null || routed === null) return weights ? { weights } : {};
+  const left = {
+    blue: Math.min(inService.blue, healthyOf(service, 'blue')),
+    green: Math.min(inService.green, healthyOf(service, 'green')),
+  };
+  return { ...(weights && { weights }), ...(left[routed] > 0 && { inService: left }) };
+}
+
+/** How it is divided while so many instances of each side are in service. */
+export function divisionOf(service: Service, inService: InService): Division {
+  const weights = weightsOf(inService);
+  // One side with all that it has: nothing is divided any more.
+  const whole = colours.some(
+    (colour) =>
+      inService[other(colour)] === 0 &&
+      service.environments[colour].part === null &&
+      inService[colour] === instancesOf(service, colour),
+  );
+  return whole ? {} : { ...(weights && { weights }), inService };
+}
+
+/** How many instances of the layer that gets traffic the side has a place for. */
+export function instancesOf(service: Service, colour: Colour): number {
+  const { release, placement } = service.environments[colour];
+  const spec = release === null ? undefined : releaseOf(service, release)?.spec;
+  return spec && placement ? addressesOf(placement, routedLayer(spec)).length : 0;
+}
+
+/** Which instances of a side are to run, where these are not all. */
+export function onlyOf(service: Service, colour: Colour): Readonly<Record<string, number>> | undefined {
+  const { release, part } = service.environments[colour];
+  const spec = release === null ? undefined : releaseOf(service, release)?.spec;
+  return spec && part ? { [routedLayer(spec)]: part.started } : undefined;
+}
+
+/** How many of them have been healthy since they were started. */
+export function healthyOf(service: Service, colour: Colour): number {
+  const environment = service.environments[colour];
+  if (!ready(environment)) return 0;
+  return environment.part?.healthy ?? instancesOf(service, colour);
+}
+
+/** How many instances of a side get requests of users. */
+export function servingOf(service: Service, colour: Colour): number {
+  const { routed, inService } = service;
+  const weights = weightsInForce(service);
+  if (weights ? weights[colour] === 0 : routed !== colour) return 0;
+  return Math.min(inService?.[colour] ?? Infinity, healthyOf(service, colour));
+}
+
 /** The deployment that is under way, if one is. */
 export const current = (service: Service): Deployment | undefined => {
   const last = service.deployments.at(-1);
@@ -112,8 +177,9 @@ export const releaseOf = (service: Service, number: number): Release | undefined
 
 export function roleOf(service: Service, colour: Colour): Role {
   if (service.live === colour || serves(service, colour)) return 'live';
-  const { wasLive, phase } = service.environments[colour];
-  return wasLive && reached(phase, 'healthy') ? 'standby' : 'idle';
+  const { wasLive, phase, part } = service.environments[colour];
+  // What lacks instances could not take the traffic.
+  return wasLive && part === null && reached(phase, 'healthy') ? 'standby' : 'idle';
 }
 
 /** The side for the next release: the one that is not live. */
@@ -152,6 +218,20 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       );
     if (!reached(now.phase, least)) refuse(`${colour} is ${now.phase}, not yet ${least}`);
     return environment(colour, reached(now.phase, phase) ? {} : { phase });
+  };
+
+  /** `after`, with so many instances of a side as `change` makes of how it was; all of them are no part. */
+  const sized = (
+    after: Service,
+    colour: Colour,
+    change: (before: Environment) => Partial<NonNullable<Environment['part']>>,
+  ): Service => {
+    const all = instancesOf(after, colour);
+    const before = service.environments[colour];
+    const part = { started: all, healthy: all, ...before.part, ...change(before) };
+    const whole = part.started >= all && part.healthy >= all;
+    const environment = { ...after.environments[colour], part: whole ? null : part };
+    return { ...after, environments: { ...after.environments, [colour]: environment } };
   };
 
   const deployment = (id: number, change: (deployment: Deployment) => Partial<Deployment>): Service => {
@@ -383,9 +463,25 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
     case 'environment-started':
       if ((releaseOf(service, event.release)?.digest ?? null) === null)
         refuse(`release ${event.release} was not shipped`);
-      return advance(event.colour, event.release, 'prepared', 'started');
+      return sized(advance(event.colour, event.release, 'prepared', 'started'), event.colour, ({ phase }) =>
+        reached(phase, 'healthy') || event.only === undefined ? {} : { started: event.only, healthy: 0 },
+      );
     case 'environment-healthy':
-      return advance(event.colour, event.release, 'started', 'healthy');
+      return sized(advance(event.colour, event.release, 'started', 'healthy'), event.colour, (before) =>
+        reached(before.phase, 'healthy') || !before.part ? {} : { healthy: before.part.started },
+      );
+    case 'environment-sized': {
+      const { colour, release, started, healthy } = event;
+      const found = service.environments[colour].part;
+      const all = instancesOf(service, colour);
+      const before = found ?? { started: all, healthy: all };
+      if (started > all) refuse(`${colour} has places for ${all}`);
+      if (healthy > Math.min(started, before.started)) refuse(`${healthy} of ${colour} were never started`);
+      if (healthy < servingOf(service, colour))
+        refuse(`${servingOf(service, colour)} of ${colour} are in service`);
+      if (service.live === colour && healthy === 0) refuse(`${colour} is live`);
+      return sized(advance(colour, release, 'healthy', 'healthy'), colour, () => ({ started, healthy }));
+    }
     case 'environment-warmed':
       if (service.environments[event.colour].release !== event.warmth.release)
         refuse(`${event.colour} does not hold release ${event.warmth.release}`);
@@ -422,6 +518,13 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
       for (const colour of colours)
         if (event.weights && event.weights[colour] > 0 && !ready(service.environments[colour]))
           refuse(`${colour} is ${service.environments[colour].phase}, never healthy`);
+      for (const colour of colours) {
+        const inService = event.inService?.[colour] ?? 0;
+        if (inService > healthyOf(service, colour))
+          refuse(`${healthyOf(service, colour)} of ${colour} were healthy, not ${inService}`);
+      }
+      if ((event.inService?.[event.live] ?? healthyOf(service, event.live)) === 0)
+        refuse(`nothing of ${event.live} is in service`);
       return {
         ...(event.deployment !== null && event.live !== service.live
           ? deployment(event.deployment, () => ({ moveOrdered: true }))
@@ -429,6 +532,7 @@ export function fold(service: Service, { event, at, version }: EventRecord): Ser
         epoch: event.epoch,
         routed: event.live,
         weights: event.weights ?? null,
+        inService: event.inService ?? null,
       };
     case 'route-decided':
       if (event.epoch !== service.epoch) refuse(`the newest epoch is ${service.epoch}`);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Duration } from './duration.ts';
+import { rollingRules } from './rolling-limits.ts';
 import { AnalysisSpec } from './spec/analysis.ts';
 import { Check, type Health } from './spec/check.ts';
 import { Command } from './spec/command.ts';
@@ -107,6 +108,7 @@ export const Spec = z
       .describe('Releases kept on disk; those that a rollback needs always are.'),
   })
   .superRefine(warmUpRules)
+  .superRefine(rollingRules)
   .superRefine(
     (spec, context) => {
       if (spec.platform.driver === 'host') {

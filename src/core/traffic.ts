@@ -151,6 +151,8 @@ export const SideCounters = z.object({
   bytesIn: z.number(),
   bytesOut: z.number(),
   inFlight: z.number(),
+  /** Of these, so many at each instance that has any, by its address; absent: it is not known. */
+  inFlightAt: perCause.optional(),
   /** What was ended on purpose, so that this side gets free: none of it counts as failed. */
   cut: Cut.default(noneCut),
   /** From the whole request head to the last byte of the response, without upgrades. */
@@ -222,6 +224,12 @@ function combineCounts(
   return sum;
 }
 
+/** Both together, of numbers as they are now. */
+const bothAt = (
+  a: SideCounters['inFlightAt'],
+  b: SideCounters['inFlightAt'],
+): Pick<SideCounters, 'inFlightAt'> => (a || b ? { inFlightAt: combineCounts(a ?? {}, b ?? {}, 1) } : {});
+
 /** Both together (`sign` 1), or what `a` has beyond `b` (`sign` -1; `inFlight` is then that of `a`). */
 export function combineSides(a: SideCounters, b: SideCounters, sign: 1 | -1): SideCounters {
   return {
@@ -246,6 +254,7 @@ export function combineSides(a: SideCounters, b: SideCounters, sign: 1 | -1): Si
     bytesOut: a.bytesOut + sign * b.bytesOut,
     cut: combineCut(a.cut, b.cut, sign),
     inFlight: sign === 1 ? a.inFlight + b.inFlight : a.inFlight,
+    ...bothAt(a.inFlightAt, sign === 1 ? b.inFlightAt : undefined),
     latency: combine(a.latency, b.latency, sign),
   };
 }

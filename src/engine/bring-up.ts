@@ -1,7 +1,7 @@
 import { colours } from '../core/colour.ts';
 import { ready } from '../core/environment.ts';
 import { errorRecord, type ErrorRecord } from '../core/errors.ts';
-import { releaseOf, type Service } from '../core/service.ts';
+import { onlyOf, releaseOf, type Service } from '../core/service.ts';
 import type { Platform } from '../ports/platform.ts';
 import { LogUnwritable } from './journal.ts';
 import type { OpenService } from './open-service.ts';
@@ -31,6 +31,7 @@ async function bringUp(service: Service, platform: Platform): Promise<void> {
     const environment = service.environments[colour];
     const release = environment.release === null ? undefined : releaseOf(service, environment.release);
     if (!release || !environment.placement || !ready(environment)) continue;
-    await platform.start({ service: service.name, colour }, release, environment.placement);
+    const only = onlyOf(service, colour);
+    await platform.start({ service: service.name, colour }, release, environment.placement, only);
   }
 }

@@ -5,7 +5,7 @@ import { expectModeFor, modeOf, sameMode, type Mode, type ModeOrder } from '../c
 import type { Page } from '../core/page.ts';
 import { expectModes } from '../core/router-fit.ts';
 import { fileOf, routeOf, sameRoute } from '../core/route.ts';
-import { current, modeInForce, releaseOf, weightsInForce, type Service } from '../core/service.ts';
+import { current, divisionInForce, modeInForce, releaseOf, type Service } from '../core/service.ts';
 import { Turn } from '../core/turn.ts';
 import type { Router } from '../ports/router.ts';
 import { LogUnwritable, type Journal } from './journal.ts';
@@ -141,7 +141,6 @@ const isMoving = (service: Service): boolean =>
 
 /** Where the traffic goes, and how it is divided, stays as it is. */
 function ordered(service: Service, live: Colour): ServiceEvent {
-  const weights = weightsInForce(service);
   const epoch = service.epoch + 1;
-  return { type: 'route-ordered', deployment: null, epoch, live, ...(weights && { weights }) };
+  return { type: 'route-ordered', deployment: null, epoch, live, ...divisionInForce(service) };
 }

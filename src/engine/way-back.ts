@@ -5,6 +5,7 @@ import { answerOf, verdictOf, type Verdict, type VerdictAnswer } from '../core/v
 import { knownWrites } from '../core/write-tally.ts';
 import { addressesOf } from '../core/placement.ts';
 import type { Release } from '../core/release.ts';
+import { coldRelease } from '../core/strategies/rolling.ts';
 import { routedLayer } from '../core/spec.ts';
 import type { Checker } from '../ports/check.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -37,7 +38,9 @@ export class WayBack {
     const { live, writes } = service;
     if (live === null) return null;
     const back = service.environments[other(live)];
-    if (fleetBefore(service) === null && (!back.wasLive || back.release === null)) return null;
+    // What a roll has stopped can be gone back to as well, only not at once.
+    const cold = fleetBefore(service) !== null || coldRelease(service) !== null;
+    if (!cold && (!back.wasLive || back.release === null)) return null;
     const release = releaseOf(service, service.environments[live].release ?? 0);
     if (!release) return null;
     const counters = router.capabilities.counters

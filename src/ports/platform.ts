@@ -17,6 +17,9 @@ export interface EnvironmentRef {
   readonly colour: Colour;
 }
 
+/** Layers of which only the first so many instances are meant; of a layer that is not named, all. */
+export type InstanceCounts = Readonly<Record<string, number>>;
+
 /** What shipping left: the digest (sha256, hex) of the release's content and the directory it is in. */
 export interface Shipped {
   readonly digest: string;
@@ -82,7 +85,8 @@ export interface Logs {
  *   ever after: a release that is shipped is not shipped again and never changes. If it fails, nothing of it is left. `colour`: the environment that it is for,
  *   where that has machines of its own; without it the release is only made.
  * - `start` brings up every instance that is not up, and leaves those that are. Instances of another release in that environment are
- *   stopped first. It resolves when all processes exist; whether they are healthy is asked elsewhere.
+ *   stopped first. It resolves when all processes exist; whether they are healthy is asked elsewhere. With `only`, these are the instances that
+ *   are up: the others of that release are ended as `stop` does, each for itself, and are not in `inspect` any more. What is up already goes on.
  * - `stop` ends all instances: signal, grace, kill; when it resolves no process of the environment is left, children included. Idempotent.
  * - Instances outlive the caller. The next one adopts them, each with its process, or restarts those that are gone. No process is ever touched that is not ours.
  * - `inspect` tells what is, not what was asked for; empty if nothing was ever started or all was stopped.
@@ -91,7 +95,12 @@ export interface Platform {
   readonly capabilities: PlatformCapabilities;
   place(environment: EnvironmentRef, release: Release, previous: Placement | null): Promise<Placement>;
   ship(service: string, release: Release, signal?: AbortSignal, colour?: Colour): Promise<Shipped>;
-  start(environment: EnvironmentRef, release: Release, placement: Placement): Promise<void>;
+  start(
+    environment: EnvironmentRef,
+    release: Release,
+    placement: Placement,
+    only?: InstanceCounts,
+  ): Promise<void>;
   stop(environment: EnvironmentRef): Promise<void>;
   inspect(environment: EnvironmentRef): Promise<readonly InstanceStatus[]>;
   /**

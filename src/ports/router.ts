@@ -12,6 +12,8 @@ export interface RouterCapabilities extends RouterFit {
   readonly counters: boolean;
   /** It knows how many requests each side has in flight, or a number that is never less and comes to zero soon after. */
   readonly inFlight: boolean;
+  /** It knows the same of each instance (`SideCounters.inFlightAt`), also of one that was left out of the route while it had some. */
+  readonly instances: boolean;
   /** It can divide the traffic between both sides (`Route.weights`). */
   readonly weights: boolean;
   /** It can hold, refuse or turn away requests (`Route.mode`). */
@@ -33,6 +35,7 @@ export interface RouterCapabilities extends RouterFit {
  *   happens then, and `changed` is false.
  * - With `weights`, if it can, each side gets its part of the requests of users, and one of weight 0 none, by the same barrier as a switch. A
  *   side without instances may have no weight: `not-ready`.
+ * - A route may name fewer instances of a side than the one before: the others get no new request then, and finish what they have begun.
  * - With `mode`, if it can, requests of users are met so, by the same barrier; those to the preview go through. A service that is switched as
  *   TCP is open: another mode is `request-invalid`.
  * - A route with an older epoch than the one in force is refused with `stale-epoch`, and so is another route under the same epoch.

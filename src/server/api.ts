@@ -166,6 +166,8 @@ export interface EnvironmentView {
   readonly version: string | null;
   readonly keptUntil: number | null;
   readonly instances: readonly InstanceStatus[];
+  /** How many of those that get traffic have some, of so many that there are places for. Absent: the controller is of a version that does not know it. */
+  readonly inService?: { readonly serving: number; readonly of: number };
   /** From the router, since it started; null if it does not answer. */
   readonly traffic: {
     readonly requests: number;
@@ -191,6 +193,8 @@ export interface ServiceView {
   /** The mode that was set last; null: it was never set, and the service is open. */
   readonly mode: ModeView | null;
   readonly epoch: number;
+  /** The release that the way back would start again, since it is not kept; absent: there is none, or one is kept hot. */
+  readonly cold?: number;
   /** Null: one side has it all. Absent: the controller is of a version that does not know it. */
   readonly weights?: WeightsView | null;
   /** Which releases users reach. Absent: as above. */

@@ -7,13 +7,16 @@ import { quantileMs } from '../core/latency.ts';
 import type { Plan, PlannedStep } from '../core/plan.ts';
 import {
   current,
+  instancesOf,
   releaseOf,
   roleOf,
   serves,
+  servingOf,
   weightsInForce,
   type ModeSet,
   type Service,
 } from '../core/service.ts';
+import { coldRelease } from '../core/strategies/rolling.ts';
 import { failures, type Counters } from '../core/traffic.ts';
 import { percentOf } from '../core/weights.ts';
 import { setStatus } from '../core/set-work.ts';
@@ -177,6 +180,7 @@ export async function serviceView(engine: Engine, name: string): Promise<Service
       version,
       keptUntil,
       instances,
+      inService: { serving: servingOf(service, colour), of: instancesOf(service, colour) },
       traffic: traffic(counters, colour),
     };
   };
@@ -187,6 +191,7 @@ export async function serviceView(engine: Engine, name: string): Promise<Service
     epoch: service.epoch,
     weights: weightsView(service),
     versions: versionsView(service),
+    ...coldOf(service),
     listen: listen ? formatAddress(listen) : null,
     preview: preview ? formatAddress(preview) : null,
     environments: { blue: environment(colours[0]), green: environment(colours[1]) },
@@ -195,6 +200,12 @@ export async function serviceView(engine: Engine, name: string): Promise<Service
     halted: engine.halted(name),
     ...untoldOf(service),
   };
+}
+
+/** What a way back would start again. */
+function coldOf(service: Service): Pick<ServiceView, 'cold'> {
+  const cold = colours.some((colour) => roleOf(service, colour) === 'standby') ? null : coldRelease(service);
+  return cold === null ? {} : { cold };
 }
 
 /** For so long a person is reminded of what was given up. */

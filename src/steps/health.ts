@@ -1,10 +1,12 @@
 import { formatAddress, type Address } from '../core/address.ts';
 import { formatDuration } from '../core/duration.ts';
 import { CutoverError } from '../core/errors.ts';
+import type { Instance } from '../core/placement.ts';
+import type { Release } from '../core/release.ts';
 import { healthOf } from '../core/spec.ts';
 import type { Health } from '../core/spec/check.ts';
 import type { Colour } from '../core/colour.ts';
-import { crashed, instanceName, logTail, probing } from './probe.ts';
+import { crashed, instanceName, logTail, meantOf, probing } from './probe.ts';
 import { republish } from './publish.ts';
 import { nothingToUndo, type Step, type StepContext } from './step.ts';
 
@@ -17,40 +19,51 @@ export const health: Step<'health'> = {
   describeUndo: () => null,
 
   async run({ colour, release: number }, context) {
-    const release = context.release(number);
-    const { placement, run } = await probing(context, colour, release);
+    const instances = meantOf(context.service(), colour);
     const begun = context.clock.monotonic();
-    let ready = 0;
-    // When one fails, the others' waits are cut short, and none outlives the step.
-    const others = new AbortController();
-    const signal = AbortSignal.any([context.signal, others.signal]);
-    const waits = placement.instances.map(async (instance) => {
-      const settings = healthOf(release.spec, instance.layer);
-      const since = context.clock.monotonic();
-      const probe = (): Promise<{ ok: boolean; detail: string }> =>
-        settings.running === undefined
-          ? run(settings, instance.address, settings.timeout)
-          : Promise.resolve(hasRun(context.clock.monotonic() - since, settings.running));
-      try {
-        await untilHealthy({ ...context, signal }, colour, instance, settings, probe);
-      } catch (error) {
-        others.abort(error);
-        throw error;
-      }
-      ready += 1;
-      context.report(`${ready} of ${placement.instances.length} healthy`);
-    });
-    await Promise.allSettled(waits);
-    context.signal.throwIfAborted();
-    if (others.signal.aborted) throw others.signal.reason;
+    await untilAllHealthy(context, colour, context.release(number), instances);
     await context.record({ type: 'environment-healthy', colour, release: number });
     await republish(context);
     const tookMs = context.clock.monotonic() - begun;
-    return { says: `${ready} of ${placement.instances.length} healthy after ${formatDuration(tookMs)}` };
+    const { length } = instances;
+    return { says: `${length} of ${length} healthy after ${formatDuration(tookMs)}` };
   },
 
   undo: nothingToUndo,
 };
+
+/** Waits until each of these instances of a side is healthy; throws as soon as one cannot be. */
+export async function untilAllHealthy(
+  context: StepContext,
+  colour: Colour,
+  release: Release,
+  instances: readonly Instance[],
+): Promise<void> {
+  const { run } = await probing(context, colour, release);
+  let ready = 0;
+  // When one fails, the others' waits are cut short, and none outlives the step.
+  const others = new AbortController();
+  const signal = AbortSignal.any([context.signal, others.signal]);
+  const waits = instances.map(async (instance) => {
+    const settings = healthOf(release.spec, instance.layer);
+    const since = context.clock.monotonic();
+    const probe = (): Promise<{ ok: boolean; detail: string }> =>
+      settings.running === undefined
+        ? run(settings, instance.address, settings.timeout)
+        : Promise.resolve(hasRun(context.clock.monotonic() - since, settings.running));
+    try {
+      await untilHealthy({ ...context, signal }, colour, instance, settings, probe);
+    } catch (error) {
+      others.abort(error);
+      throw error;
+    }
+    ready += 1;
+    context.report(`${ready} of ${instances.length} healthy`);
+  });
+  await Promise.allSettled(waits);
+  context.signal.throwIfAborted();
+  if (others.signal.aborted) throw others.signal.reason;
+}
 
 /** Health of what listens nowhere: that it ended is seen elsewhere. */
 const hasRun = (ms: number, leastMs: number): { ok: boolean; detail: string } => ({

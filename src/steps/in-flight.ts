@@ -1,8 +1,11 @@
 import type { Colour } from '../core/colour.ts';
 import { combineCut, noneCut, type Cut } from '../core/cut.ts';
+import { formatAddress } from '../core/address.ts';
 import { lostTrafficAt } from '../core/deployment.ts';
 import { CutoverError } from '../core/errors.ts';
+import type { Instance } from '../core/placement.ts';
 import type { Counters } from '../core/traffic.ts';
+import { instanceName } from './probe.ts';
 import type { StepContext } from './step.ts';
 
 const pollMs = 10;
@@ -32,6 +35,37 @@ export async function untilNoneInFlight(
     const left = counters[colour].inFlight;
     if (left === 0 || tookMs >= forMs) return { left, tookMs, counters };
     context.report(`${left} in flight on ${colour}`);
+    await clock.sleep(Math.min(pollMs * (1 + tookMs / 200), 250, Math.max(1, forMs - tookMs)), signal);
+  }
+}
+
+/**
+ * Waits until none of these instances of a side, which get no new requests, has one in flight, or `forMs` has passed; returns how many are
+ * left.
+ */
+export async function untilInstancesFree(
+  context: StepContext,
+  colour: Colour,
+  instances: readonly Instance[],
+  forMs: number,
+): Promise<{ left: number; tookMs: number }> {
+  const { clock, router, signal } = context;
+  const service = context.service().name;
+  const begun = clock.monotonic();
+  const addresses = instances.map(({ address }) => formatAddress(address));
+  if ((await router.read(service)) === null) return { left: 0, tookMs: 0 };
+  for (;;) {
+    const { inFlightAt = {} } = (await router.counters(service))[colour];
+    if (!router.capabilities.instances)
+      throw new CutoverError(
+        'router-cannot',
+        `service ${service}: expected a router that tells what is in flight at one instance, found one that does not`,
+        { next: 'choose another router.driver, or another strategy.kind: docs/routers.md' },
+      );
+    const tookMs = clock.monotonic() - begun;
+    const left = addresses.reduce((sum, address) => sum + (inFlightAt[address] ?? 0), 0);
+    if (left === 0 || tookMs >= forMs) return { left, tookMs };
+    context.report(`${left} in flight at ${instances.map(instanceName).join(', ')} of ${colour}`);
     await clock.sleep(Math.min(pollMs * (1 + tookMs / 200), 250, Math.max(1, forMs - tookMs)), signal);
   }
 }

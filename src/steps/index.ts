@@ -7,9 +7,11 @@ import { gate } from './gate.ts';
 import { health } from './health.ts';
 import { hook } from './hook.ts';
 import { hold } from './hold.ts';
+import { join } from './join.ts';
 import { keep } from './keep.ts';
 import { lengthen } from './lengthen.ts';
 import { linger } from './linger.ts';
+import { leave } from './leave.ts';
 import { mirror } from './mirror.ts';
 import { muster } from './muster.ts';
 import { passivate } from './passivate.ts';
@@ -36,6 +38,8 @@ const steps: { readonly [K in StepKind]: Step<K> } = {
   mirror,
   gate,
   weigh,
+  join,
+  leave,
   hold,
   withdraw,
   rejoin,

@@ -1,15 +1,23 @@
 import { formatAddress } from '../core/address.ts';
 import type { Colour } from '../core/colour.ts';
 import { CutoverError } from '../core/errors.ts';
-import { addressesOf, type Placement } from '../core/placement.ts';
+import { addressesOf, type Instance, type Placement } from '../core/placement.ts';
 import type { Release } from '../core/release.ts';
+import { onlyOf, type Service } from '../core/service.ts';
 import { routedLayer } from '../core/spec.ts';
 import { routeUpstreamOf } from '../core/upstream.ts';
 import type { CheckResult, CheckTarget, Probe } from '../ports/check.ts';
 import type { InstanceStatus } from '../ports/platform.ts';
 import type { StepContext } from './step.ts';
 
-/** The environment of a release that was placed, in which checks are run. */
+/** Those instances of a side that are to run; of a side without addresses none. */
+export function meantOf(service: Service, colour: Colour): Instance[] {
+  const only = onlyOf(service, colour) ?? {};
+  const { instances = [] } = service.environments[colour].placement ?? {};
+  return instances.filter(({ layer, index }) => index < (only[layer] ?? Infinity));
+}
+
+/** The environment of a release that was placed, in which checks are run, with those of its instances that are to run. */
 export async function probing(
   context: StepContext,
   colour: Colour,
@@ -50,7 +58,7 @@ export async function probing(
     };
   };
   return {
-    placement,
+    placement: { instances: meantOf(context.service(), colour) },
     targetOf,
     async run(probe, address, timeoutMs, others) {
       const result = await context.checker.run(probe, targetOf(address, others), timeoutMs, context.signal);

@@ -2,8 +2,7 @@ import type { Colour } from '../core/colour.ts';
 import type { ServiceEvent } from '../core/event.ts';
 import { routeOf } from '../core/route.ts';
 import type { Applied } from '../core/traffic.ts';
-import { weightsInForce } from '../core/service.ts';
-import type { Weights } from '../core/weights.ts';
+import { divisionInForce, type Division } from '../core/service.ts';
 import type { StepContext } from './step.ts';
 
 /** What came of an order to the router. */
@@ -17,13 +16,13 @@ export interface Published {
  * before the router is told, so a controller that wakes up late carries an older one and is refused.
  *
  * @param outcome what is recorded before anyone else may give out an epoch
- * @param weights how the traffic is divided between both sides; absent: all to `live`
+ * @param division how the traffic is divided between both sides and their instances; nothing: all to `live`
  */
 export function publish(
   context: StepContext,
   live: Colour,
   outcome?: (published: Published) => readonly ServiceEvent[],
-  weights?: Weights,
+  division: Division = {},
 ): Promise<Published> {
   return context.inTurn(async () => {
     const epoch = context.service().epoch + 1;
@@ -32,7 +31,7 @@ export function publish(
       deployment: context.deployment,
       epoch,
       live,
-      ...(weights && { weights }),
+      ...division,
     });
     const begun = context.clock.monotonic();
     const applied = await context.router.apply(routeOf(context.service(), live, epoch), () =>
@@ -47,5 +46,5 @@ export function publish(
 /** As `publish`, without moving the traffic or dividing it anew; nothing to do while nobody is live. */
 export async function republish(context: StepContext): Promise<void> {
   const service = context.service();
-  if (service.live !== null) await publish(context, service.live, undefined, weightsInForce(service));
+  if (service.live !== null) await publish(context, service.live, undefined, divisionInForce(service));
 }

@@ -21,7 +21,7 @@ export const rejoin: Step<'rejoin'> = {
       context,
       live,
       (published) => [weighedEvent(context.deployment, colour, share, published)],
-      weights,
+      { weights },
     );
     return {
       says: `${says}, after ${formatDuration(tookMs)} (requests held for ${formatDuration(applied.holdMs)}: ${applied.held})`,

@@ -3,22 +3,28 @@ import { CutoverError } from '../core/errors.ts';
 import type { Colour } from '../core/colour.ts';
 import type { ServiceEvent } from '../core/event.ts';
 import { expectCapacity } from './expect-capacity.ts';
+import type { InService } from '../core/in-service.ts';
+import { divisionOf } from '../core/service.ts';
 import { expectRunning } from './expect-running.ts';
 import { untilNoneInFlight } from './in-flight.ts';
-import { publish } from './publish.ts';
+import { publish, type Published } from './publish.ts';
 import type { Step, StepContext, StepDone } from './step.ts';
 import { saysOfSwitch, switchTogether, type Move } from './switch-together.ts';
 
 export const switchTraffic: Step<'switch'> = {
   describe: ({ from, to, set }) =>
     `${from === null ? `send the traffic to ${to}` : `switch the traffic from ${from} to ${to}`}${set === undefined ? '' : `, at one moment with all of set ${set}`}`,
-  describeUndo: ({ from, set }) =>
-    from === null
-      ? null
-      : `switch the traffic back to ${from}${set === undefined ? '' : `, at one moment with all of set ${set}`}`,
+  describeUndo: ({ from, to, set, instances }) => {
+    if (from === null) return null;
+    const shared = instances && instances.before[to] > 0;
+    const beside = shared
+      ? `, with ${instances.before[from]} of its instances beside ${instances.before[to]} of ${to}`
+      : '';
+    return `switch the traffic back to ${from}${beside}${set === undefined ? '' : `, at one moment with all of set ${set}`}`;
+  },
 
   async run(planned, context) {
-    const { from, to, set } = planned;
+    const { from, to, set, instances } = planned;
     const { live, deployments } = context.service();
     // Recorded before a crash, but not yet that the step is done.
     if (live === to && deployments[context.deployment - 1]?.switches.at(-1)?.to === to)
@@ -32,17 +38,19 @@ export const switchTraffic: Step<'switch'> = {
     }
     if (from !== null) expectCapacity(context, to);
     await expectRunning(context, to);
-    return { says: await move(context, from, to) };
+    return { says: await move(context, from, to, instances?.after) };
   },
 
-  async undo({ from, to, release, set }, context) {
+  async undo({ from, to, release, set, instances }, context) {
     if (set !== undefined) return undoTogether({ from, to, release, set }, context);
     const { name } = context.service();
     if (from !== null) {
       await expectRunning(context, from);
       // Always under a new epoch, also if the switch seems never to have come about: an order that is still on its way is refused then.
-      const says = await move(context, to, from);
-      await untilNoneInFlight(context, to, context.release(release).spec.strategy.drain);
+      const says = await move(context, to, from, instances?.before);
+      // What serves beside it goes on.
+      if (instances === undefined || instances.before[to] === 0)
+        await untilNoneInFlight(context, to, context.release(release).spec.strategy.drain);
       return { says };
     }
     if ((await context.router.read(name))?.live !== to) return { says: neverSent };
@@ -122,9 +130,14 @@ const noWayBack = (name: string, to: Colour): CutoverError =>
   );
 
 /** Moves the traffic, and records that and what was counted until then. Returns what there is to say. */
-async function move(context: StepContext, from: Colour | null, to: Colour): Promise<string> {
+async function move(
+  context: StepContext,
+  from: Colour | null,
+  to: Colour,
+  inService?: InService,
+): Promise<string> {
   const { deployment } = context;
-  const { applied, tookMs } = await publish(context, to, ({ applied, tookMs }) => {
+  const outcome = ({ applied, tookMs }: Published): ServiceEvent[] => {
     const { epoch, holdMs, held, counters } = applied;
     return [
       // What a router does not count is no measurement.
@@ -133,6 +146,8 @@ async function move(context: StepContext, from: Colour | null, to: Colour): Prom
         : []),
       { type: 'traffic-switched', deployment, epoch, from, to, switchMs: tookMs, holdMs, held },
     ];
-  });
+  };
+  const division = inService && divisionOf(context.service(), inService);
+  const { applied, tookMs } = await publish(context, to, outcome, division);
   return `${to} is live after ${formatDuration(tookMs)} (requests held for ${formatDuration(applied.holdMs)}: ${applied.held})`;
 }

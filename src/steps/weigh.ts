@@ -26,7 +26,7 @@ export const weigh: Step<'weigh'> = {
       context,
       from,
       (published) => [weighedEvent(context.deployment, to, weight, published)],
-      weights,
+      { weights },
     );
     return {
       says: `${to} has ${weight} % after ${formatDuration(tookMs)} (requests held for ${formatDuration(applied.holdMs)}: ${applied.held})`,

@@ -37,7 +37,7 @@ export const withdraw: Step<'withdraw'> = {
       context,
       live,
       (published) => [weighedEvent(context.deployment, colour, shareIn(weights, colour), published)],
-      weights,
+      { weights },
     );
     return { says: `${colour} serves again beside ${live}` };
   },

@@ -326,6 +326,13 @@ export const eventArbitraries: {
     }),
   }),
   'environment-verified': fc.record({ type: fc.constant('environment-verified'), colour, release: number }),
+  'environment-sized': fc.record({
+    type: fc.constant('environment-sized'),
+    colour,
+    release: number,
+    started: fc.nat(2),
+    healthy: fc.nat(2),
+  }),
   'environment-kept': fc.record({
     type: fc.constant('environment-kept'),
     colour,

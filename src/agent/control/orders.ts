@@ -146,11 +146,12 @@ export class Orders {
     release: wire,
     placement,
     secrets,
+    only,
   }: z.infer<typeof StartRequest>): Promise<unknown> {
     const release = this.#release(environment.service, wire);
     if (Object.keys(secrets).length > 0) mkdirSync(release.base, { recursive: true, mode: 0o700 });
     for (const [id, value] of Object.entries(secrets)) writeFileDurably(join(release.base, id), value);
-    await this.options.platform.start(environment, release, placement);
+    await this.options.platform.start(environment, release, placement, only);
     return {};
   }
 

@@ -59,6 +59,9 @@ export function serviceLines(service: ServiceView, drawing: StatusDrawing): stri
     lines.push(
       `  ${paint.yellow('!')} mixed versions: ${versions.map((each) => `${releaseName(each.release, each.version)} ${share(each.share)}`).join(', ')}`,
     );
+  const parts = colours.flatMap((colour) => partWords(environments[colour]));
+  if (service.weights && parts.length > 0)
+    lines.push(`  ${paint.yellow('!')} in service: ${parts.join(', ')}`);
   lines.push('');
 
   const environmentRows = colours.map((colour) => environmentRow(environments[colour], drawing));
@@ -104,7 +107,11 @@ export function serviceLines(service: ServiceView, drawing: StatusDrawing): stri
   if (live !== null) {
     const tone = verdict === null ? paint.dim : verdict.verdict === 'safe' ? paint.green : paint.yellow;
     const words = verdict === null ? 'nothing is kept to go back to' : describeVerdict(verdict);
-    lines.push(`  way back: ${tone(harmless(words))}`);
+    const how =
+      service.cold === undefined
+        ? ''
+        : `; not hot: release ${service.cold} is started again, instance by instance`;
+    lines.push(`  way back: ${tone(harmless(words))}${how}`);
   }
   const { untold } = service;
   if (untold && untold.due > 0)
@@ -120,6 +127,12 @@ export function serviceLines(service: ServiceView, drawing: StatusDrawing): stri
     lines.push(...errorLines(halted, paint).map((line) => `    ${line}`));
   }
   return lines;
+}
+
+/** How many instances of a version get traffic; nothing of a side that gets none. */
+function partWords({ colour, release, version, inService }: EnvironmentView): string[] {
+  if (!inService || inService.serving === 0 || release === null) return [];
+  return [`${inService.serving} of ${inService.of} of ${releaseName(release, version ?? '')} on ${colour}`];
 }
 
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`.trimEnd());

@@ -18,7 +18,7 @@ export const Gate = z
       .enum(['ship', 'prepare', 'start', 'health', 'verify', 'weigh', 'switch'])
       .default('switch')
       .describe(
-        'The step that waits: the first one of this kind; `weigh` is the first part of the traffic, or the switch where there is no canary.',
+        'The step that waits: the first one of this kind; `weigh` is the first part of the traffic, or the switch where all of it moves at once.',
       ),
     approval: z
       .strictObject({

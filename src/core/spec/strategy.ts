@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { Duration } from '../duration.ts';
+import { InstanceLimit } from '../instance-limit.ts';
 import { Share as ShareOfAll } from '../share.ts';
 import { CanaryStep, HoldTime, Share } from './canary.ts';
 
-const kinds = ['blue-green', 'canary', 'split-fleet', 'custom'] as const;
+const kinds = ['blue-green', 'canary', 'split-fleet', 'rolling', 'custom'] as const;
 const moduleError = { error: 'expected the path of a .ts, .mts, .js or .mjs file' };
 
 /** Which keys belong to which kind. */
@@ -11,6 +12,7 @@ const own = {
   'blue-green': [],
   canary: ['steps', 'weights', 'hold'],
   'split-fleet': ['capacity', 'onSecondFailure'],
+  rolling: ['surge', 'unavailable', 'hold'],
   custom: ['module', 'options'],
 } as const satisfies Record<(typeof kinds)[number], readonly string[]>;
 
@@ -21,7 +23,7 @@ export const StrategySpec = z
       .enum(kinds)
       .default('blue-green')
       .describe(
-        '`blue-green`: all traffic is switched at once. `canary`: the new side gets a part of it first, by `steps` or `weights`. `split-fleet`: both environments serve in normal times, and are renewed one after the other. `custom`: a function of your own writes the steps. All can be switched back. See docs/strategies.md.',
+        '`blue-green`: all traffic is switched at once. `canary`: the new side gets a part of it first, by `steps` or `weights`. `split-fleet`: both environments serve in normal times, and are renewed one after the other. `rolling`: instance by instance, within `surge` and `unavailable`. `custom`: a function of your own writes the steps. All can be taken back. See docs/strategies.md.',
       ),
     steps: z
       .array(CanaryStep)
@@ -36,7 +38,13 @@ export const StrategySpec = z
       .optional()
       .describe('For `canary`, instead of `steps`: the weights one after the other, each with a `hold`.'),
     hold: HoldTime.optional().describe(
-      'For `canary` with `weights`: how long each is held. Default: until somebody says `cutover resume`.',
+      'For `canary` with `weights`: how long each is held. Default: until somebody says `cutover resume`. For `rolling`: how long the new instances are watched whenever some of them have come into service. Default: not.',
+    ),
+    surge: InstanceLimit.optional().describe(
+      'For `rolling`: so many instances may run beyond the number of the layer that gets traffic, both releases together; a share counts up. Default: 25%.',
+    ),
+    unavailable: InstanceLimit.optional().describe(
+      'For `rolling`: so many instances may be missing from that number in service, both releases together; a share counts down. Default: 0.',
     ),
     capacity: ShareOfAll.optional().describe(
       'For `split-fleet`: this share of the capacity stays in service throughout, such as 50% (the default). A plan that cannot keep it is refused.',
@@ -75,11 +83,11 @@ export const StrategySpec = z
     const issue = (path: string, input: unknown, message: string): void =>
       context.addIssue({ code: 'custom', path: [path], input, message });
     const { kind, steps, weights, hold, module } = strategy;
-    for (const other of kinds) {
-      if (other === kind) continue;
-      for (const key of own[other])
-        if (strategy[key] !== undefined)
-          issue(key, strategy[key], `expected no ${key} with kind ${kind}: it is for ${other}`);
+    const keys = new Set(kinds.flatMap((each): readonly (keyof typeof strategy)[] => own[each]));
+    for (const key of keys) {
+      const of = kinds.filter((each) => own[each].some((one) => one === key));
+      if (strategy[key] !== undefined && !of.includes(kind))
+        issue(key, strategy[key], `expected no ${key} with kind ${kind}: it is for ${of.join(' and ')}`);
     }
     if (kind === 'canary' && (steps === undefined) === (weights === undefined))
       issue('kind', kind, 'expected either steps or weights with kind canary');

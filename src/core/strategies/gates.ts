@@ -14,7 +14,9 @@ export const withGates: Policy = (plan, _service, { gates }) => {
   if (plan.kind !== 'deploy' || gates.length === 0) return plan;
   const notes = [...plan.notes];
   const at = gates.map(({ before }, index) => {
-    const found = plan.steps.findIndex(({ kind }) => kind === before);
+    const found = plan.steps.findIndex(
+      ({ kind }) => kind === before || (before === 'weigh' && kind === 'join'),
+    );
     if (found !== -1) return found;
     notes.push(`gate ${index + 1} stands before the switch: there is no step ${before}`);
     return plan.steps.findIndex(({ kind }) => kind === 'switch');

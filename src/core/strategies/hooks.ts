@@ -11,7 +11,7 @@ const kindsOf: Readonly<Record<Exclude<HookStage, 'rollback'>, readonly StepKind
   start: ['start', 'health', 'warm'],
   verify: ['verify'],
   // From the first part of the traffic that moves.
-  switch: ['weigh', 'withdraw', 'rejoin', 'hold', 'switch'],
+  switch: ['weigh', 'withdraw', 'rejoin', 'join', 'hold', 'switch'],
   bake: ['bake'],
   retire: ['retire'],
 };
@@ -81,11 +81,13 @@ class HooksOf {
         const moving = steps.flatMap((step, at) => {
           if (step.kind === 'rejoin')
             return [{ at, about: { colour: step.colour, release: step.release, from: step.live } }];
-          const moves = (step.kind === 'switch' && step.from !== null) || step.kind === 'weigh';
+          const moves =
+            (step.kind === 'switch' && step.from !== null) || step.kind === 'weigh' || step.kind === 'join';
           return moves ? [{ at, about: { colour: step.to, release: step.release, from: step.from } }] : [];
         });
         // What is run ahead of the way back stands behind each part of the traffic that has moved; whatever is undone first meets it.
-        for (const { at, about } of isBefore ? moving : moving.slice(0, 1)) {
+        const met = undo ? isBefore : !isBefore;
+        for (const { at, about } of met ? (undo ? moving : moving.slice(-1)) : moving.slice(0, 1)) {
           const step = this.#step(index, hook, about, undo);
           const ahead = firstOf(steps, at, ['passivate']);
           const behind = lastOf(steps, at, trailing);

@@ -5,6 +5,7 @@ import type { Spec } from '../spec.ts';
 import { authoredPlan } from './authored.ts';
 import { blueGreen } from './blue-green.ts';
 import { canary } from './canary.ts';
+import { rolling } from './rolling.ts';
 import { withPolicies } from './policies.ts';
 import { splitFleet } from './split-fleet.ts';
 
@@ -15,6 +16,7 @@ const strategies: Readonly<Record<Spec['strategy']['kind'], Strategy>> = {
   'blue-green': blueGreen,
   canary,
   'split-fleet': splitFleet,
+  rolling,
   custom: authoredPlan,
 };
 

@@ -4,9 +4,10 @@ import { CutoverError } from '../errors.ts';
 import { ready } from '../environment.ts';
 import type { Plan } from '../plan.ts';
 import type { Release } from '../release.ts';
-import { releaseOf, roleOf, serves, type Service } from '../service.ts';
+import { instancesOf, releaseOf, roleOf, serves, type Service } from '../service.ts';
 import { fleetBefore } from '../fleet.ts';
 import { drainOf } from './drain-of.ts';
+import { coldRelease, roll } from './rolling.ts';
 import { withPolicies } from './policies.ts';
 import { splitFleet } from './split-fleet.ts';
 
@@ -31,6 +32,33 @@ function toSide(kind: 'rollback' | 'switch', service: Service, from: Colour, to:
   return withPolicies(plan, service, spec);
 }
 
+/**
+ * The way back to a release that a roll has stopped: instance by instance, as it went. Its instances are started, and what checks ask is
+ * asked anew, so it takes as long as a deployment.
+ */
+function rollBack(service: Service, to: Colour, number: number): Plan {
+  const live = service.environments[other(to)].release ?? 0;
+  const target = releaseOf(service, number);
+  if (!target) throw new Error(`service ${service.name} has no release ${number}`);
+  const strategies = [releaseOf(service, live)?.spec.strategy, target.spec.strategy];
+  const strategy = strategies.find((each) => each?.kind === 'rolling') ?? target.spec.strategy;
+  const { steps, notes, ...plan } = roll(service, target, strategy);
+  return withPolicies(
+    {
+      ...plan,
+      kind: 'rollback',
+      // A way back is not watched so that it could go forth again by itself.
+      steps: steps.filter(({ kind }) => kind !== 'bake'),
+      notes: [
+        `not hot: the instances of release ${number} were stopped as others took their places, and are started again`,
+        ...notes,
+      ],
+    },
+    service,
+    target.spec,
+  );
+}
+
 /** The way back to the release before. Throws `nothing-to-roll-back-to` if it is not hot any more. */
 export function rollback(service: Service): Plan {
   const { live, name } = service;
@@ -50,6 +78,8 @@ export function rollback(service: Service): Plan {
   if (roleOf(service, to) !== 'standby') {
     const before = releaseOf(service, fleetBefore(service) ?? 0);
     if (before) return fleetRollback(service, before);
+    const cold = coldRelease(service);
+    if (cold !== null) return rollBack(service, to, cold);
     const { release, phase } = service.environments[to];
     return refuse(
       release === null ? `${to} empty` : `release ${release} on ${to} ${phase}, which was never live`,
@@ -76,9 +106,14 @@ export function switchTo(service: Service, to: Colour): Plan {
       next: 'cutover deploy renews one after the other; cutover rollback takes both back to the release before',
     });
   const environment = service.environments[to];
-  if (live === null || !ready(environment)) {
+  if (live === null || !ready(environment) || environment.part !== null) {
+    const { part, phase } = environment;
     const found =
-      environment.release === null ? 'it empty' : `release ${environment.release} there ${environment.phase}`;
+      environment.release === null
+        ? 'it empty'
+        : part
+          ? `${part.healthy} of ${instancesOf(service, to)} instances of release ${environment.release} there`
+          : `release ${environment.release} there ${phase}`;
     const where = environment.placement?.instances[0]?.address;
     throw new CutoverError(
       'not-ready',

@@ -3,7 +3,7 @@ import { CutoverError } from '../../core/errors.ts';
 import { addressesOf, type Placement } from '../../core/placement.ts';
 import type { Release } from '../../core/release.ts';
 import { routedLayer } from '../../core/spec.ts';
-import type { EnvironmentRef, Platform, Shipped } from '../../ports/platform.ts';
+import type { EnvironmentRef, InstanceCounts, Platform, Shipped } from '../../ports/platform.ts';
 import { planRun } from '../process/run.ts';
 import { checkVariables, readSecretFile, readVariables } from '../process/variables.ts';
 import type { HostClient } from './host-client.ts';
@@ -87,7 +87,12 @@ export class AgentPlatform implements Platform {
       );
   }
 
-  async start(environment: EnvironmentRef, release: Release, placement: Placement): Promise<void> {
+  async start(
+    environment: EnvironmentRef,
+    release: Release,
+    placement: Placement,
+    only?: InstanceCounts,
+  ): Promise<void> {
     const files = secretFiles(release.spec, environment.colour);
     const secrets: Record<string, string> = {};
     for (const file of files)
@@ -97,7 +102,7 @@ export class AgentPlatform implements Platform {
       );
     await this.agent.call(
       'start',
-      { environment, release: this.#wire(release), placement, secrets },
+      { environment, release: this.#wire(release), placement, secrets, ...(only && { only }) },
       Nothing,
     );
   }

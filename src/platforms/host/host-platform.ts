@@ -6,6 +6,7 @@ import { Turn } from '../../core/turn.ts';
 import type {
   EnvironmentRef,
   Excluded,
+  InstanceCounts,
   InstanceStatus,
   Logs,
   LogQuery,
@@ -146,7 +147,12 @@ export class HostPlatform implements Platform {
     return made;
   }
 
-  start(environment: EnvironmentRef, release: Release, placement: Placement): Promise<void> {
+  start(
+    environment: EnvironmentRef,
+    release: Release,
+    placement: Placement,
+    only?: InstanceCounts,
+  ): Promise<void> {
     return this.#turn(environment).take(async () => {
       const made = await this.options.workshop.find(environment.service, release.number);
       if (!made)
@@ -167,11 +173,11 @@ export class HostPlatform implements Platform {
         await eachHost(others, parallel, (host) => this.#agent(host, ways).stop(environment)),
       );
       if (stopped) throw stopped;
-      await this.#records.write(environment, withWays({ ...record, started: seats, up: true }, ways));
+      await this.#records.write(environment, withWays({ ...record, started: seats, up: true, only }, ways));
       const started = await eachHost(hosts, parallel, async (host) => {
         const agent = this.#agent(host, ways, seats);
         await agent.send(environment.service, release, made);
-        await agent.start(environment, release, onHost(seats, host));
+        await agent.start(environment, release, onHost(seats, host), only && onlyAt(seats, host, only));
       });
       const failure = failureOf(`${environment.colour}: starting release ${release.number}`, started);
       if (failure) throw failure;
@@ -201,7 +207,7 @@ export class HostPlatform implements Platform {
   }
 
   async inspect(environment: EnvironmentRef): Promise<readonly InstanceStatus[]> {
-    const { started, up, ways } = await this.#records.read(environment);
+    const { started, up, ways, only = {} } = await this.#records.read(environment);
     if (!up) return [];
     const seen = await eachHost(usedBy(started), usualParallel, (host) =>
       this.#agent(host, ways).inspect(environment),
@@ -210,7 +216,7 @@ export class HostPlatform implements Platform {
       const found = seen.find((each) => each.host === host);
       const status = found?.value?.find((each) => each.layer === layer && each.index === local);
       if (status) return [{ ...status, index }];
-      if (!found?.error) return [];
+      if (!found?.error || index >= (only[layer] ?? Infinity)) return [];
       const gone = { state: 'stopped', pid: null, startedAt: null, restarts: 0 } as const;
       return [{ layer, index, address, release: 0, ...gone, lastExit: found.error.message }];
     });
@@ -436,6 +442,15 @@ const onHost = (seats: Seats, host: string): Placement => ({
     .filter((seat) => seat.host === host)
     .map(({ layer, local, address }) => ({ layer, index: local, address })),
 });
+
+/** How many of the instances on a host are among the first so many of their layers: its own first ones. */
+const onlyAt = (seats: Seats, host: string, only: InstanceCounts): InstanceCounts =>
+  Object.fromEntries(
+    Object.entries(only).map(([layer, count]) => [
+      layer,
+      seats.filter((seat) => seat.host === host && seat.layer === layer && seat.index < count).length,
+    ]),
+  );
 
 function localPlacement(previous: Placement | null, placed: Seats, host: string): Placement | null {
   const own = onHost(placed, host);

@@ -81,6 +81,8 @@ export const StartRequest = z.strictObject({
   release: WireRelease,
   placement: Placement,
   secrets: z.record(SecretId, z.string()),
+  /** Of these layers only the first so many; absent: all. */
+  only: z.record(z.string(), z.int().min(0)).optional(),
 });
 export const EnvironmentRequest = z.strictObject({ environment: Environment });
 export const ListeningRequest = z.strictObject({

@@ -27,6 +27,8 @@ export const StackRecord = z.strictObject({
   /** Where they are, or were last; `up`: until they are stopped. */
   started: Seats,
   up: z.boolean(),
+  /** Of these layers only the first so many are meant to be there; absent: all. */
+  only: z.record(z.string(), z.int().min(0)).optional(),
   /** Hosts that did not answer when they were to stop: they are told before they are used again. */
   owed: z.array(z.string()),
   /** How those of these hosts are reached that have no agent. */

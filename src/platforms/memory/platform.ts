@@ -6,7 +6,14 @@ import type { LeaseOrder, LeaseTold } from '../../core/worker-lease.ts';
 import type { Release } from '../../core/release.ts';
 import { routedLayer } from '../../core/spec.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { EnvironmentRef, InstanceStatus, Logs, Platform, Shipped } from '../../ports/platform.ts';
+import type {
+  EnvironmentRef,
+  InstanceCounts,
+  InstanceStatus,
+  Logs,
+  Platform,
+  Shipped,
+} from '../../ports/platform.ts';
 import { afterCrash } from '../backoff.ts';
 import { choosePlacement } from '../choose-placement.ts';
 import { formatLogCursor, parseLogCursor } from '../log-cursor.ts';
@@ -46,6 +53,8 @@ interface MemoryEnvironment {
   readonly release: Release;
   readonly placement: Placement;
   readonly instances: readonly MemoryInstance[];
+  /** Of these layers only the first so many are up. */
+  only: InstanceCounts;
   isStopped: boolean;
 }
 
@@ -85,6 +94,14 @@ export interface MemoryPlatform extends Platform {
   crash(environment: EnvironmentRef, layer: string, index: number, exit?: string): void;
   /** Has an instance write a line. */
   write(environment: EnvironmentRef, layer: string, index: number, text: string): void;
+}
+
+const isMeant = ({ only }: MemoryEnvironment, { layer, index }: MemoryInstance): boolean =>
+  index < (only[layer] ?? Infinity);
+
+/** Ends it, and forgets what it was. */
+function putDown(instance: MemoryInstance): void {
+  Object.assign(instance, { process: null, works: false, restarts: 0, inRow: 0, lastExit: null });
 }
 
 const keyOf = ({ service, colour }: EnvironmentRef): string => `${service}/${colour}`;
@@ -195,7 +212,8 @@ export function createMemoryPlatform({
       if (closing.signal.aborted) return;
       throw thrown;
     }
-    if (!environment.isStopped && !instance.process) bringUp(environment, instance, true);
+    if (!environment.isStopped && isMeant(environment, instance) && !instance.process)
+      bringUp(environment, instance, true);
   };
   const isRunning = (environment: MemoryEnvironment | undefined): environment is MemoryEnvironment =>
     environment !== undefined && !environment.isStopped;
@@ -258,7 +276,7 @@ export function createMemoryPlatform({
         return fresh;
       }),
 
-    start: (ref, release, placement) =>
+    start: (ref, release, placement, only = {}) =>
       around('start', keyOf(ref), () => {
         if (!shippedOf(ref.service).has(release.number)) {
           throw new CutoverError(
@@ -294,11 +312,13 @@ export function createMemoryPlatform({
               };
             }),
           );
-          environment = { service: ref.service, release, placement, instances, isStopped: false };
+          environment = { service: ref.service, release, placement, instances, only, isStopped: false };
           world.environments.set(keyOf(ref), environment);
         }
+        environment.only = only;
         for (const instance of environment.instances) {
-          if (!instance.process) bringUp(environment, instance, instance.lastExit !== null);
+          if (!isMeant(environment, instance)) putDown(instance);
+          else if (!instance.process) bringUp(environment, instance, instance.lastExit !== null);
         }
       }),
 
@@ -325,7 +345,8 @@ export function createMemoryPlatform({
       around('inspect', keyOf(ref), (): readonly InstanceStatus[] => {
         const environment = world.environments.get(keyOf(ref));
         if (!isRunning(environment)) return [];
-        return environment.instances.map(({ layer, index, address, process, restarts, lastExit }) => ({
+        const meant = environment.instances.filter((instance) => isMeant(environment, instance));
+        return meant.map(({ layer, index, address, process, restarts, lastExit }) => ({
           layer,
           index,
           release: environment.release.number,

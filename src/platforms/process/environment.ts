@@ -1,9 +1,10 @@
 import type { Address } from '../../core/address.ts';
 import type { Placement } from '../../core/placement.ts';
 import type { Release } from '../../core/release.ts';
-import type { EnvironmentRef, InstanceStatus, Logs, LogQuery } from '../../ports/platform.ts';
+import type { EnvironmentRef, InstanceCounts, InstanceStatus, Logs, LogQuery } from '../../ports/platform.ts';
 import type { LeaseOrder, LeaseTold } from '../../core/worker-lease.ts';
 import { formatLogCursor, parseLogCursor } from '../log-cursor.ts';
+import { isDeepStrictEqual } from 'node:util';
 import { Turn } from '../../core/turn.ts';
 import { Crew } from './crew.ts';
 import { endCrew } from './ending.ts';
@@ -52,7 +53,7 @@ export class Environment {
     return this.#instances.filter((instance) => instance.seen()).map((instance) => instance.address);
   }
 
-  start(release: Release, placement: Placement): Promise<void> {
+  start(release: Release, placement: Placement, only: InstanceCounts = {}): Promise<void> {
     return this.#turn.take(async () => {
       const run = planRun(this.ref, release, placement);
       await this.#load();
@@ -61,12 +62,17 @@ export class Environment {
         await Promise.all(instances.map((instance) => instance.prepare())); // before anything is changed
         await this.#end();
         for (const instance of instances) await instance.begin();
-        await this.#save({ format: 1, phase: 'running', run });
+        await this.#save({ format: 1, phase: 'running', run, only });
         this.#instances = instances;
+      } else if (!isDeepStrictEqual(this.#record.only ?? {}, only)) {
+        // On record first: what is not meant to run is not started again, whatever comes between.
+        await this.#save({ ...this.#record, only });
       }
       this.#isWatched = true;
+      const left = this.#instances.filter((instance) => !this.#isMeant(instance));
+      await Promise.all(left.map((instance) => this.#putDown(instance)));
       const starts = this.#instances
-        .filter((instance) => !instance.seen())
+        .filter((instance) => this.#isMeant(instance) && !instance.seen())
         .map((instance) => this.#bringUp(instance));
       const failed = (await Promise.allSettled(starts)).find((start) => start.status === 'rejected');
       if (failed) throw failed.reason;
@@ -87,14 +93,16 @@ export class Environment {
       this.#isWatched = true;
       if (this.#record?.phase === 'stopping') this.#background(this.stop());
       if (this.#record?.phase !== 'running') return;
-      for (const instance of this.#instances) if (!instance.seen()) this.#onGone(instance);
+      for (const instance of this.#instances)
+        if (this.#isMeant(instance) && !instance.seen()) this.#onGone(instance);
     });
   }
 
   async inspect(): Promise<readonly InstanceStatus[]> {
     await this.#load();
     if (!this.#record || this.#record.phase === 'stopped') return [];
-    return Promise.all(this.#instances.map((instance) => instance.status()));
+    const shown = this.#instances.filter((instance) => this.#isMeant(instance) || instance.seen());
+    return Promise.all(shown.map((instance) => instance.status()));
   }
 
   async listening(layer: string, index: number): Promise<readonly Address[]> {
@@ -139,7 +147,9 @@ export class Environment {
     return this.#turn.take(async () => {
       await this.#load();
       const workers =
-        this.#record?.phase === 'running' ? this.#instances.filter(({ layer }) => layer.active) : [];
+        this.#record?.phase === 'running'
+          ? this.#instances.filter((instance) => instance.layer.active && this.#isMeant(instance))
+          : [];
       for (const worker of workers) worker.expectNewer(order);
       const told = await Promise.allSettled(workers.map((worker) => worker.lease(order)));
       const failed = told.find((each) => each.status === 'rejected');
@@ -154,7 +164,8 @@ export class Environment {
     if (!this.#isWatched || this.#record?.phase !== 'running') return;
     for (const instance of this.#instances) {
       const { isChild, process } = instance;
-      if (!isChild && process && !this.#waiting.has(process) && !instance.seen()) this.#onGone(instance);
+      if (this.#isMeant(instance) && !isChild && process && !this.#waiting.has(process) && !instance.seen())
+        this.#onGone(instance);
     }
   }
 
@@ -241,8 +252,21 @@ export class Environment {
       !this.#closed.aborted &&
       this.#isWatched &&
       this.#record?.phase === 'running' &&
+      this.#isMeant(instance) &&
       this.#instances.includes(instance)
     );
+  }
+
+  /** Whether it is one of those that are to run. */
+  #isMeant({ layer: { layer }, index }: Instance): boolean {
+    return index < (this.#record?.only?.[layer] ?? Infinity);
+  }
+
+  /** Ends one of several for itself. When it is started again, it begins as the first time, but for its log, which goes on. */
+  async #putDown(instance: Instance): Promise<void> {
+    if (instance.process === null) return;
+    await instance.stop();
+    await instance.forget();
   }
 
   async #bringUp(instance: Instance): Promise<void> {

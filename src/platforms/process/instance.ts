@@ -367,6 +367,12 @@ export class Instance {
     await this.save();
   }
 
+  /** Forgets its process, which has ended, and how often it was restarted. */
+  async forget(): Promise<void> {
+    this.#record = { ...fresh(), ...(this.#record.worker && { worker: this.#record.worker }) };
+    await this.save();
+  }
+
   /** A line in the log. A log that cannot be written must not keep an instance from being started or stopped. */
   async #mark(text: string): Promise<void> {
     try {

@@ -116,7 +116,7 @@ export function createProcessPlatform(options: ProcessPlatformOptions): ProcessP
       return shipped;
     },
 
-    async start(ref, release, placement) {
+    async start(ref, release, placement, only) {
       if (!(await releases.find(ref.service, release.number))) {
         throw new CutoverError(
           'release-unknown',
@@ -127,7 +127,7 @@ export function createProcessPlatform(options: ProcessPlatformOptions): ProcessP
         );
       }
       beginWatching();
-      await environment(ref).start(release, placement);
+      await environment(ref).start(release, placement, only);
     },
 
     stop: (ref) => environment(ref).stop(),

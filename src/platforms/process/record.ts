@@ -53,6 +53,8 @@ export const RunRecord = z.strictObject({
   format: z.literal(1),
   phase: z.enum(['running', 'stopping', 'stopped']),
   run: Run,
+  /** Of these layers only the first so many are to run; absent: all. */
+  only: z.record(z.string(), z.int().min(0)).optional(),
 });
 export type RunRecord = z.infer<typeof RunRecord>;
 

@@ -34,9 +34,9 @@ function both(a: ServiceCounters, b: ServiceCounters): ServiceCounters {
 
 /** What a worker that died had in flight never got its response: it failed, and nobody else will count it. */
 function lost(side: SideCounters): SideCounters {
-  if (side.inFlight === 0) return side;
+  if (side.inFlight === 0) return { ...side, inFlightAt: {} };
   const failed = { ...side.failed, 'worker-lost': (side.failed['worker-lost'] ?? 0) + side.inFlight };
-  return { ...side, failed, inFlight: 0 };
+  return { ...side, failed, inFlight: 0, inFlightAt: {} };
 }
 
 /** The counters of workers that are gone, kept so that a total only grows. */

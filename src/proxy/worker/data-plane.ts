@@ -180,10 +180,14 @@ export function createDataPlane(options: DataPlaneOptions = {}): WorkerDataPlane
     counters(): ReadonlyMap<string, Omit<Counters, 'bootId'>> {
       const at = wallNow();
       return new Map(
-        [...routing.services()].map(([service, tally]) => [
-          service,
-          tally.counters(at, routing.heldOf(service)),
-        ]),
+        [...routing.services()].map(([service, tally]) => {
+          const counters = tally.counters(at, routing.heldOf(service));
+          const side = (colour: Colour) => ({
+            ...counters[colour],
+            inFlightAt: routing.inFlightAt(service, colour),
+          });
+          return [service, { ...counters, blue: side('blue'), green: side('green') }];
+        }),
       );
     },
     inFlight: () => routing.inFlight(),

@@ -96,6 +96,8 @@ export class InstancePool {
 
   retire(): void {
     this.retired = true;
+    // A request that began before and is tried again goes to one that stays, if there is one.
+    this.care.sicken(true, this.plane.coarse, this.policy);
     this.sessions?.retire();
     for (const connection of this.idle.splice(0)) connection.destroy();
   }

@@ -373,6 +373,20 @@ export class Routing {
       .map(({ service, colour, epoch, inFlight }) => ({ service, colour, epoch, inFlight }));
   }
 
+  /** The same of one side, by the addresses of its instances, also of those that left the table. */
+  inFlightAt(service: string, colour: Colour): Record<string, number> {
+    const pools = new Set<InstancePool>();
+    for (const side of this.sides)
+      if (side.service === service && side.colour === colour)
+        for (const pool of side.pools) if (pool.inFlight > 0) pools.add(pool);
+    const at: Record<string, number> = {};
+    for (const { address, inFlight } of pools) {
+      const name = formatAddress(address);
+      at[name] = (at[name] ?? 0) + inFlight;
+    }
+    return at;
+  }
+
   sicken(keys: ReadonlySet<string>): void {
     const now = this.plane.tick();
     for (const [key, pool] of this.pools) pool.care.sicken(keys.has(key), now, pool.policy);

@@ -54,6 +54,7 @@ export class AgentsPlace implements Place {
       preview: true,
       counters: counts,
       inFlight: counts,
+      instances: false,
       weights: weigh,
       bothServe: true,
       modes: false,

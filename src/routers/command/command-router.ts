@@ -44,6 +44,7 @@ export class CommandRouter implements Router {
       preview: can.has('preview'),
       counters: can.has('counters'),
       inFlight: can.has('inFlight'),
+      instances: false,
       weights: can.has('weights'),
       modes: false,
       evict: false,

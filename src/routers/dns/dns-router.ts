@@ -51,6 +51,7 @@ export class DnsRouter implements Router {
       preview: true,
       counters: can.has('counters'),
       inFlight: can.has('inFlight') || observe?.agents !== undefined,
+      instances: false,
       weights: false,
       modes: false,
       evict: false,

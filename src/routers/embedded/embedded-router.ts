@@ -33,6 +33,7 @@ export class EmbeddedRouter implements Router {
     preview: true,
     counters: true,
     inFlight: true,
+    instances: true,
     weights: true,
     modes: true,
     evict: true,

@@ -1,3 +1,4 @@
+import { formatAddress } from '../../core/address.ts';
 import { emptySide, type SideCounters } from '../../core/traffic.ts';
 
 /** The value in the answer to `get var`, e.g. `proc.x: type=sint value=<7>`; null if there is no such variable. */
@@ -35,6 +36,18 @@ function rowsIn(answer: string): Map<string, string>[] {
       const fields = line.split(',');
       return new Map(names.map((name, index) => [name, fields[index] ?? '']));
     });
+}
+
+/** What is in flight at each server of a backend, by where it is, also at one that was put out of service. */
+export function inFlightAtIn(stat: string, slots: readonly Slot[]): Record<string, number> {
+  const rows = rowsIn(stat);
+  return Object.fromEntries(
+    slots.flatMap(({ name, address, port }): [string, number][] => {
+      const row = rows.find((each) => each.get('svname') === name);
+      const inFlight = Number(row?.get('scur') ?? 0) + Number(row?.get('qcur') ?? 0);
+      return inFlight > 0 ? [[formatAddress({ host: address, port }), inFlight]] : [];
+    }),
+  );
 }
 
 /** What a backend has counted, from the answers to `show stat` and `show table`. */

@@ -12,7 +12,7 @@ import { exclusively } from '../configured/exclusive.ts';
 import { markedText, tableIn, tableLines, withBlock, type MarkedText } from '../configured/marked-block.ts';
 import { runProgram } from '../configured/run-program.ts';
 import type { Counted, InForce, Place } from '../configured/table-router.ts';
-import { sideIn, slotsIn, variableIn, type Slot } from './answers.ts';
+import { inFlightAtIn, sideIn, slotsIn, variableIn, type Slot } from './answers.ts';
 import {
   backendOf,
   bootVariable,
@@ -47,6 +47,7 @@ export class HaproxyPlace implements Place {
     preview: true,
     counters: true,
     inFlight: true,
+    instances: true,
     weights: true,
     modes: false,
     evict: false,
@@ -115,11 +116,13 @@ export class HaproxyPlace implements Place {
     const [boot = null] = await this.variables([bootVariable]);
     const side = async (colour: 'blue' | 'green') => {
       const name = backendOf(service, colour);
-      const [stat = '', table = ''] = await tellHaproxy(this.settings.socket, [
-        `show stat ${name} 2 -1`,
+      // Its own row, and those of its servers.
+      const [stat = '', table = '', servers = ''] = await tellHaproxy(this.settings.socket, [
+        `show stat ${name} 6 -1`,
         `show table ${name}`,
+        `show servers state ${name}`,
       ]);
-      return sideIn(stat, table);
+      return { ...sideIn(stat, table), inFlightAt: inFlightAtIn(stat, slotsIn(servers)) };
     };
     return { bootId: `haproxy ${boot ?? 'unknown'}`, blue: await side('blue'), green: await side('green') };
   }

@@ -46,6 +46,7 @@ export class KernelRouter implements Router {
     preview: true,
     counters: false,
     inFlight: true,
+    instances: false,
     weights: true,
     modes: false,
     evict: false,

@@ -77,6 +77,7 @@ export class MemoryRouter implements Router {
       preview: true,
       counters: true,
       inFlight: true,
+      instances: true,
       weights: true,
       modes: true,
       evict: true,
@@ -147,9 +148,19 @@ export class MemoryRouter implements Router {
       const side = sides[colour];
       const { inFlight } = side;
       const cut = { ...side.cut, websockets: side.cut.websockets + inFlight };
-      this.sides.set(service, { ...sides, [colour]: { ...side, inFlight: 0, cut } });
+      this.sides.set(service, { ...sides, [colour]: { ...side, inFlight: 0, inFlightAt: {}, cut } });
       return { inFlight };
     });
+  }
+
+  /** So many requests are in flight at an instance, until they are said to be fewer. */
+  busy(service: string, colour: Colour, address: string, count: number): void {
+    const sides = this.sidesOf(service);
+    const side = sides[colour];
+    const at = side.inFlightAt ?? {};
+    const inFlight = side.inFlight + count - (at[address] ?? 0);
+    const inFlightAt = { ...at, [address]: count };
+    this.sides.set(service, { ...sides, [colour]: { ...side, inFlight, inFlightAt } });
   }
 
   /** So many WebSockets are in flight on the side that is live, and do not end by themselves. */

@@ -38,6 +38,7 @@ export class NginxPlace implements Place {
     preview: true,
     counters: false,
     inFlight: true,
+    instances: false,
     weights: true,
     modes: false,
     evict: false,
