@@ -24,7 +24,7 @@ export interface Change {
 /**
  * Holds the records of a zone: servers that take dynamic updates, or a service that others run.
  *
- * Contract (`provider.suite.ts`):
+ * Contract (the suite of routers proves it for each provider):
  * - `read` asks where changes are made, and not a cache: what `change` has done is there when it resolves.
  * - `change` is one transaction: whoever read something else than is there changes nothing, and is told so by `false`.
  * - `served` asks every server that answers clients, each by itself; one that does not answer is `{ server, away }`, in words.
