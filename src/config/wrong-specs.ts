@@ -83,7 +83,7 @@ export const wrongSpecs: readonly (readonly [string, string, readonly string[]])
   ['a hold of its own beside steps', good + 'strategy:\n  kind: canary\n  steps: [{ weight: 5 }]\n  hold: 5m\n', ['11:9: strategy.hold: expected hold with weights only, with kind canary: steps have their own, found "5m"']],
   ['a custom strategy without a module', good + 'strategy:\n  kind: custom\n', ['8:1: strategy.module: expected a module with kind custom, but it is missing']],
   ['a module that is none', good + 'strategy:\n  kind: custom\n  module: strategy.py\n', ['10:11: strategy.module: expected the path of a .ts, .mts, .js or .mjs file, found "strategy.py"']],
-  ['an enum value misspelt', good + 'strategy:\n  kind: blue_green\n', ['9:9: strategy.kind: expected one of blue-green, canary, split-fleet, custom, found "blue_green"; did you mean blue-green?']],
+  ['an enum value misspelt', good + 'strategy:\n  kind: blue_green\n', ['9:9: strategy.kind: expected one of blue-green, canary, split-fleet, rolling, custom, found "blue_green"; did you mean blue-green?']],
   ['another enum value misspelt', good + 'platform: { addresses: ips }\n', ['8:24: platform.addresses: expected one of ip, port, found "ips"; did you mean ip?']],
   ['a platform of hosts without hosts', good + 'platform: { driver: host }\n', ['8:1: platform.hosts: expected the hosts of blue and green, since driver is host, but it is missing']],
   ['hosts where none are used', good + 'platform: { hosts: { blue: [a], green: [b] } }\n', ['8:13: platform.hosts: expected no hosts unless driver is host, found a map with blue, green']],

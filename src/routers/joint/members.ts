@@ -2,13 +2,22 @@ import { z } from 'zod';
 import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { localProxy } from '../../core/proxies/rules.ts';
 import { Counters, Evicted } from '../../core/traffic.ts';
-import type { AgentClient } from '../../platforms/host/agent-client.ts';
 import { Committed, Look, Nothing } from '../../proxy/admin/joint.ts';
 import { askProxy } from '../embedded/admin-client.ts';
 import type { Member } from './member.ts';
 
 const readMs = 2000;
 const evictMs = 10_000;
+
+/** What calls a proxy on another machine, with certificates of both sides. */
+export interface RemoteProxy {
+  call<T>(
+    name: string,
+    order: unknown,
+    schema: z.ZodType<T>,
+    calling: { readonly timeoutMs: number },
+  ): Promise<T>;
+}
 
 type Call = <T>(name: string, order: unknown, schema: z.ZodType<T>, timeoutMs: number) => Promise<T>;
 
@@ -30,7 +39,7 @@ export const localMember = (socket: string): Member =>
   );
 
 /** A proxy on another machine. `client`: as it is enrolled now. */
-export const remoteMember = (name: string, client: () => AgentClient): Member =>
+export const remoteMember = (name: string, client: () => RemoteProxy): Member =>
   memberBy(name, (order, body, schema, timeoutMs) => client().call(order, body, schema, { timeoutMs }));
 
 /** One that a spec names, and no controller is enrolled at. */
