@@ -30,7 +30,8 @@ module.exports = {
     only('webhooks', 'core', 'ports', 'checks'),
     only('notifiers', 'core', 'ports'),
     only('platforms', 'core', 'ports'),
-    only('routers', 'core', 'ports', 'proxy', 'config'),
+    only('routers', 'core', 'ports', 'proxy', 'config', 'holder'),
+    only('holder', 'core', 'ports', 'proxy', 'config'),
     only('proxy', 'core', 'config'),
     only('config', 'core'),
     // Also for programs that are not ours: it stands alone.

@@ -20,6 +20,12 @@ switch (verb) {
   case 'host':
     process.exitCode = await (await import('./processes/host.ts')).run(rest);
     break;
+  case 'socket-holder':
+    process.exitCode = await (await import('./processes/socket-holder.ts')).run(rest);
+    break;
+  case 'socket-launch':
+    process.exitCode = (await import('./processes/socket-launch.ts')).run(rest);
+    break;
   case 'strategy':
     process.exitCode = await (await import('./processes/strategy.ts')).run(rest);
     break;

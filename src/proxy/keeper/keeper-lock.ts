@@ -31,10 +31,10 @@ const numbersIn = (directory: string): number[] =>
     .filter((number) => number > 0)
     .sort((a, b) => b - a);
 
-function refused(directory: string, holder: ProcessIdentity | undefined): CutoverError {
+function refused(what: string, directory: string, holder: ProcessIdentity | undefined): CutoverError {
   return new CutoverError(
     'proxy-running',
-    `a proxy keeper runs already for ${directory}${holder ? ` (process ${holder.pid})` : ''}, expected none`,
+    `a ${what} runs already for ${directory}${holder ? ` (process ${holder.pid})` : ''}, expected none`,
     { next: 'use it as it is, or stop it first (cutover down)', detail: holder ? { pid: holder.pid } : {} },
   );
 }
@@ -45,9 +45,10 @@ function refused(directory: string, holder: ProcessIdentity | undefined): Cutove
  * A lock is a file `keeper.N.pid`; the highest number holds. It is taken by linking N + 1, which only one can do, and never by
  * removing or rewriting a dead one's file first, so that two that start at once cannot both win.
  *
+ * @param what whose lock it is, for the message
  * @throws CutoverError `proxy-running` if another keeper lives
  */
-export function lockKeeper(directory: string): () => void {
+export function lockKeeper(directory: string, what = 'proxy keeper'): () => void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const identity = identityOf(process.pid);
   if (!identity)
@@ -56,7 +57,7 @@ export function lockKeeper(directory: string): () => void {
     });
   const [highest = 0] = numbersIn(directory);
   const holder = highest ? running(directory, highest) : undefined;
-  if (holder) throw refused(directory, holder);
+  if (holder) throw refused(what, directory, holder);
   const mine = highest + 1;
   const path = join(directory, `keeper.${mine}.pid`);
   const temporary = join(directory, `keeper.pid.${process.pid}.tmp`);
@@ -65,7 +66,7 @@ export function lockKeeper(directory: string): () => void {
     linkSync(temporary, path);
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause;
-    throw refused(directory, running(directory, mine));
+    throw refused(what, directory, running(directory, mine));
   } finally {
     rmSync(temporary, { force: true });
   }
@@ -74,7 +75,7 @@ export function lockKeeper(directory: string): () => void {
     const higher = number > mine ? running(directory, number) : undefined;
     if (higher) {
       rmSync(path, { force: true });
-      throw refused(directory, higher);
+      throw refused(what, directory, higher);
     }
     if (number < mine) rmSync(join(directory, `keeper.${number}.pid`), { force: true });
   }

@@ -34,19 +34,32 @@ function portOf(fd: number): number {
   return new DataView(bytes.buffer).getUint16(2, false);
 }
 
-function bindAndListen(ip: string, port: number): number {
+/**
+ * How a socket shares its address (SO_REUSEPORT, socket(7)): not at all; as the `first` of several, which finds out that nobody else has it;
+ * or as one `more`.
+ */
+type Sharing = 'none' | 'first' | 'more';
+
+function reusePort(fd: number): void {
+  if (libc().setsockopt(fd, linux.SOL_SOCKET, linux.SO_REUSEPORT, ptr(one), 4) !== 0)
+    throw systemCallError('setsockopt');
+}
+
+function bindAndListen(ip: string, port: number, sharing: Sharing = 'none'): number {
   const family = isIP(ip) === 6 ? linux.AF_INET6 : linux.AF_INET;
   // Close-on-exec: only the descriptors that are handed over on purpose reach a worker.
   const fd = libc().socket(family, linux.SOCK_STREAM | linux.SOCK_NONBLOCK | linux.SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemCallError('socket');
   try {
-    // Without it a restart would have to wait for old connections in TIME_WAIT. SO_REUSEPORT is left off: with it a stranger
-    // of the same user could take a share of our connections, and what waits in a queue dies with the socket that owns it.
+    // Without it a restart would have to wait for old connections in TIME_WAIT. SO_REUSEPORT is left off where one socket does: with it
+    // a stranger of the same user could take a share of our connections, and what waits in a queue dies with the socket that owns it.
     if (libc().setsockopt(fd, linux.SOL_SOCKET, linux.SO_REUSEADDR, ptr(one), 4) !== 0)
       throw systemCallError('setsockopt');
-    boundUnsent(fd);
+    if (sharing === 'none') boundUnsent(fd);
+    if (sharing === 'more') reusePort(fd);
     const address = socketAddress(ip, port);
     if (libc().bind(fd, ptr(address), address.length) !== 0) throw systemCallError('bind');
+    if (sharing === 'first') reusePort(fd);
     if (libc().listen(fd, backlog) !== 0) throw systemCallError('listen');
     return fd;
   } catch (thrown) {
@@ -85,7 +98,12 @@ export function boundUnsent(fd: number): void {
   if (error.code !== 'ENOPROTOOPT') throw error;
 }
 
-async function ipOf(host: string): Promise<string> {
+/**
+ * The IP address of a host.
+ *
+ * @throws CutoverError `address-refused`
+ */
+export async function ipOf(host: string): Promise<string> {
   if (isIP(host) !== 0) return host;
   try {
     return (await lookup(host)).address;
@@ -142,5 +160,30 @@ export async function listenOn(address: Address): Promise<Listener> {
     return { fd, address: { host: address.host, port: portOf(fd) } };
   } catch (cause) {
     throw refusal(address, cause);
+  }
+}
+
+/**
+ * Opens so many sockets that listen on one address, in this order (SO_REUSEPORT): which of them gets a connection is settled elsewhere.
+ *
+ * @param joins whether there are such sockets of ours already; else it is found out that nobody has the address
+ * @throws CutoverError as `listenOn`
+ */
+export function listenTogether(
+  address: Address,
+  count: number,
+  joins: boolean,
+): { readonly fds: number[]; readonly address: Address } {
+  const fds: number[] = [];
+  let { port } = address;
+  try {
+    while (fds.length < count) {
+      fds.push(bindAndListen(address.host, port, joins || fds.length > 0 ? 'more' : 'first'));
+      port ||= portOf(fds[0]!);
+    }
+    return { fds, address: { host: address.host, port } };
+  } catch (cause) {
+    for (const fd of fds) closeDescriptor(fd);
+    throw refusal({ ...address, port }, cause);
   }
 }
