@@ -61,6 +61,14 @@ describe('the specs of the docs come to the plans that their text tells of', () 
     ]);
   });
 
+  test('routers/socket.md: the old processes are told to finish after their drain', () => {
+    const [plan] = specsOn('routers/socket.md').map(planOf);
+    expect(plan?.slice(-5)).toEqual(['switch', 'drain', 'finish', 'bake', 'keep']);
+    const [example] = specsOn('routers/socket.md');
+    const file = readFileSync(join(import.meta.dir, '../examples/handover/cutover.yaml'), 'utf8');
+    expect(checkSpecText(file)).toMatchObject({ input: example });
+  });
+
   test('gates.md: each gate before its step, windows last', () => {
     const [gates] = specsOn('gates.md').map(planOf);
     const at = (step: string): number => gates?.indexOf(step) ?? -1;

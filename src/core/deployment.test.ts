@@ -138,6 +138,9 @@ class World {
       case 'activate':
         this.act(() => undefined);
         return [];
+      case 'finish':
+        this.act(() => undefined);
+        return [];
       case 'prepare': {
         const { colour, release } = step;
         this.vacate(colour);

@@ -153,6 +153,8 @@ export const PlannedStep = z.discriminatedUnion('kind', [
     forMs: z.number(),
     closeOverMs: z.number().nullable().default(null),
   }),
+  /** What is left on `colour` after its drain is ended by the programs themselves, which are told to finish and then started anew for the way back. */
+  z.object({ kind: z.literal('finish'), colour: Colour, release }),
   /** `back`: the side that a failure goes back to, if there is one. */
   z.object({
     kind: z.literal('bake'),

@@ -164,7 +164,7 @@ export function routerNotes({ router, strategy }: Spec, fit: RouterFit): string[
   if (!counters) notes.push(`the router ${driver} counts no requests: the receipt will not have them`);
   if (!inFlight && fit.caching === undefined)
     notes.push(`the router ${driver} does not tell what is in flight: a drain takes all of strategy.drain`);
-  if (!evict && strategy.leftover === 'close')
+  if (!evict && strategy.leftover === 'close' && strategy.kind !== 'handover')
     notes.push(
       `the router ${driver} ends nothing: what is in flight after strategy.drain goes on until its side is stopped`,
     );

@@ -6,6 +6,7 @@ import { Check, type Health } from './spec/check.ts';
 import { Command } from './spec/command.ts';
 import { Hook } from './spec/hook.ts';
 import { Gate } from './spec/gate.ts';
+import { handoverRules } from './spec/handover.ts';
 import { Layer } from './spec/layer.ts';
 import { MirrorSpec } from './spec/mirror.ts';
 import { Name } from './spec/name.ts';
@@ -109,6 +110,7 @@ export const Spec = z
   })
   .superRefine(warmUpRules)
   .superRefine(rollingRules)
+  .superRefine(handoverRules)
   .superRefine(
     (spec, context) => {
       if (spec.platform.driver === 'host') {

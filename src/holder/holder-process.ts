@@ -88,7 +88,7 @@ export async function runSecond({ inbox: path, ...options }: SecondOptions): Pro
   inbox.close();
   if (why === 'told') {
     // Else the channel would keep this process.
-    process.disconnect();
+    process.disconnect?.();
     return;
   }
   options.log('the holder is gone; taking its place');

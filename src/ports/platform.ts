@@ -46,6 +46,8 @@ export interface InstanceStatus {
   readonly restarts: number;
   /** How the last process ended, e.g. `exit code 1` or `signal SIGSEGV`; null if none has. */
   readonly lastExit: string | null;
+  /** Of an instance whose listening socket is held for it: whether its program accepts on that. */
+  readonly accepts?: boolean;
 }
 
 export interface LogLine {

@@ -95,12 +95,17 @@ async function untilHealthy(
         },
       );
     }
-    const result = await probe();
+    if (status.accepts === false) await expectHanded(context, colour, name, instance);
+    const result = status.accepts === false ? { ok: false, detail: notAccepted } : await probe();
     good = result.ok ? good + 1 : 0;
     if (good >= healthy) return;
     const waited = clock.monotonic() - begun;
     if (waited >= startPeriod)
-      throw await notHealthy(context, colour, name, instance, startPeriod, result.detail);
+      throw await notHealthy(context, colour, name, instance, {
+        startPeriod,
+        detail: result.detail,
+        isHanded: status.accepts !== undefined,
+      });
     await clock.sleep(
       result.ok ? Math.min(wait, interval) : Math.min(wait, Math.max(1, startPeriod - waited)),
       signal,
@@ -108,17 +113,40 @@ async function untilHealthy(
   }
 }
 
+const notAccepted = 'it has not accepted on the socket that it was handed (descriptor 3, LISTEN_FDS)';
+
+/** Refuses a program that listens by itself where it was to be asked, instead of on the socket that it was handed. */
+async function expectHanded(
+  context: StepContext,
+  colour: Colour,
+  name: string,
+  { address, layer, index }: { address: Address; layer: string; index: number },
+): Promise<void> {
+  const listening = await context.platform.listening(context.environment(colour), layer, index);
+  const itself = listening.find(({ host, port }) => port === address.port && covers(host, address.host));
+  if (!itself) return;
+  throw new CutoverError(
+    'wrong-address',
+    `${name}: expected it to accept on the socket that it was handed (descriptor 3, LISTEN_FDS), found that it listens on ${formatAddress(itself)} itself`,
+    {
+      next: 'have the program listen on descriptor 3, e.g. server.listen({fd: 3}) in Node; docs/routers/socket.md shows it for others',
+      detail: await logTail(context, colour, layer),
+    },
+  );
+}
+
 async function notHealthy(
   context: StepContext,
   colour: Colour,
   name: string,
   { address, layer, index }: { address: Address; layer: string; index: number },
-  startPeriod: number,
-  detail: string,
+  { startPeriod, detail, isHanded }: { startPeriod: number; detail: string; isHanded: boolean },
 ): Promise<CutoverError> {
   const log = await logTail(context, colour, layer);
   const listening = await context.platform.listening(context.environment(colour), layer, index);
+  // One that was handed its socket has that of the service.
   const elsewhere =
+    !isHanded &&
     listening.length > 0 &&
     !listening.some(({ host, port }) => port === address.port && covers(host, address.host));
   if (elsewhere) {

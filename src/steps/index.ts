@@ -3,6 +3,7 @@ import { activate } from './activate.ts';
 import { bake } from './bake.ts';
 import { drain } from './drain.ts';
 import { expire } from './expire.ts';
+import { finish } from './finish.ts';
 import { gate } from './gate.ts';
 import { health } from './health.ts';
 import { hook } from './hook.ts';
@@ -52,6 +53,7 @@ const steps: { readonly [K in StepKind]: Step<K> } = {
   linger,
   lengthen,
   drain,
+  finish,
   bake,
   keep,
   retire,

@@ -17,6 +17,8 @@ import type { Receipt } from '../../core/receipt.ts';
 import { Engine } from '../../engine/engine.ts';
 import { Tenure } from '../../engine/tenure.ts';
 import { createNotifier } from '../../notifiers/index.ts';
+import { HolderClient } from '../../holder/client.ts';
+import { SocketsOfHolder } from '../../holder/held-sockets.ts';
 import { Enrollments } from '../../platforms/host/enrollment.ts';
 import { proxyKind } from '../../platforms/host/peer-kind.ts';
 import { HostPlatform } from '../../platforms/host/host-platform.ts';
@@ -39,6 +41,7 @@ import { receiptLines } from '../render/receipt.ts';
 import { plain } from '../terminal/paint.ts';
 import { version } from '../version.ts';
 import { createRouters } from './routers.ts';
+import { renewHolder, startHolder, stopHolder } from './holder-starter.ts';
 import { withFailPoint } from './fail-point.ts';
 import { ProxySupervisor } from './proxy-supervisor.ts';
 
@@ -117,7 +120,10 @@ async function control(
     onLost: ended.resolve,
   });
 
-  const platform = createProcessPlatform({ home, clock });
+  const holder = new HolderClient(home, () => startHolder(home, clock));
+  const report = (error: unknown): void => say(errorRecord(error).message);
+  const sockets = new SocketsOfHolder(home, holder, [...selfCommand(), 'socket-launch'], report);
+  const platform = createProcessPlatform({ home, clock, sockets });
   const enrollments = new Enrollments(home);
   const edges = new Enrollments(home, proxyKind);
   const hosts = new HostPlatform({
@@ -172,7 +178,7 @@ async function control(
     webhooks,
     notifier: (target, base) => createNotifier({ webhooks, receipt }, target, base),
     platform: (driver) => (driver === 'host' ? hosts : platform),
-    router: createRouters(joint, clock, home),
+    router: createRouters(joint, holder, clock, home),
     lease: () => tenure.lease,
     readPage,
   });
@@ -192,6 +198,7 @@ async function control(
   });
   await proxy.start();
   const warnings: string[] = [];
+  await renewHolder(home, holder, clock).catch(report);
   try {
     await platform.adopt();
   } catch (error) {
@@ -246,6 +253,8 @@ async function control(
     );
   }
   await hosts.close();
+  // While an instance has a socket, nobody else knows its place among the others.
+  if (request?.proxy && request.instances) await stopHolder(holder);
   await platform.close();
   if (request) await tenure.end();
   store.close();

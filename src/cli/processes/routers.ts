@@ -19,6 +19,8 @@ import { Rfc2136Provider } from '../../routers/dns/rfc2136-provider.ts';
 import { NginxPlace } from '../../routers/nginx/nginx-place.ts';
 import { HaproxyPlace } from '../../routers/haproxy/haproxy-place.ts';
 import { KernelRouter } from '../../routers/kernel/kernel-router.ts';
+import { SocketRouter } from '../../routers/socket/socket-router.ts';
+import type { HolderClient } from '../../holder/client.ts';
 
 type RouterSpec = Spec['router'];
 type Maker = (settings: RouterSpec, base: string) => Router;
@@ -27,9 +29,11 @@ type Maker = (settings: RouterSpec, base: string) => Router;
  * The routers by their names in a spec. The same settings give the same router.
  *
  * @param embedded our own proxy
+ * @param holder who holds listening sockets
  */
 export function createRouters(
   embedded: JointRouter,
+  holder: HolderClient,
   clock: Clock,
   /** Of the controller, absolute. */
   home: string,
@@ -75,14 +79,18 @@ export function createRouters(
       if (!command) throw new Error('the spec has no router.command');
       return new CommandRouter(command, base);
     },
+    socket: () => new SocketRouter(holder, () => clock.now()),
   };
   const made = new Map<string, Router>();
   return (settings, base) => {
     const { driver } = settings;
-    const key = JSON.stringify([
-      driver,
-      driver === 'embedded' ? settings.proxies.length > 0 : [settings[driver], base],
-    ]);
+    const own =
+      driver === 'embedded'
+        ? settings.proxies.length > 0
+        : driver === 'socket'
+          ? null
+          : [settings[driver], base];
+    const key = JSON.stringify([driver, own]);
     const router = made.get(key) ?? makers[driver](settings, base);
     made.set(key, router);
     return router;

@@ -12,15 +12,18 @@ export const routerDrivers = [
   'caddy',
   'dns',
   'agents',
+  'socket',
   'command',
 ] as const;
 export type RouterDriver = (typeof routerDrivers)[number];
 
 /** The kernel sees no requests; and settings of a driver that is not the one named would be of no effect. */
 export function driverRules(
-  router: { readonly driver: RouterDriver; readonly protocol: string } & Partial<
-    Record<RouterDriver, unknown>
-  >,
+  router: {
+    readonly driver: RouterDriver;
+    readonly protocol: string;
+    readonly listen: { readonly host: string };
+  } & Partial<Record<RouterDriver, unknown>>,
   context: z.RefinementCtx,
 ): void {
   if (router.driver === 'kernel' && router.protocol !== 'tcp')
@@ -29,6 +32,14 @@ export function driverRules(
       path: ['protocol'],
       input: router.protocol,
       message: 'expected protocol tcp with driver kernel: it sees connections, and no requests',
+    });
+  if (router.driver === 'socket' && router.listen.host.includes(':') && router.listen.host !== '::')
+    context.addIssue({
+      code: 'custom',
+      path: ['listen'],
+      input: router.listen,
+      message:
+        'expected an IPv4 address, or [::], with driver socket: instances are asked one by one over IPv4',
     });
   for (const driver of routerDrivers)
     if (driver !== router.driver && router[driver] !== undefined)

@@ -4,7 +4,7 @@ import { InstanceLimit } from '../instance-limit.ts';
 import { Share as ShareOfAll } from '../share.ts';
 import { CanaryStep, HoldTime, Share } from './canary.ts';
 
-const kinds = ['blue-green', 'canary', 'split-fleet', 'rolling', 'custom'] as const;
+const kinds = ['blue-green', 'canary', 'split-fleet', 'rolling', 'handover', 'custom'] as const;
 const moduleError = { error: 'expected the path of a .ts, .mts, .js or .mjs file' };
 
 /** Which keys belong to which kind. */
@@ -13,6 +13,7 @@ const own = {
   canary: ['steps', 'weights', 'hold'],
   'split-fleet': ['capacity', 'onSecondFailure'],
   rolling: ['surge', 'unavailable', 'hold'],
+  handover: [],
   custom: ['module', 'options'],
 } as const satisfies Record<(typeof kinds)[number], readonly string[]>;
 
@@ -23,7 +24,7 @@ export const StrategySpec = z
       .enum(kinds)
       .default('blue-green')
       .describe(
-        '`blue-green`: all traffic is switched at once. `canary`: the new side gets a part of it first, by `steps` or `weights`. `split-fleet`: both environments serve in normal times, and are renewed one after the other. `rolling`: instance by instance, within `surge` and `unavailable`. `custom`: a function of your own writes the steps. All can be taken back. See docs/strategies.md.',
+        '`blue-green`: all traffic is switched at once. `canary`: the new side gets a part of it first, by `steps` or `weights`. `split-fleet`: both environments serve in normal times, and are renewed one after the other. `rolling`: instance by instance, within `surge` and `unavailable`. `handover`: the new processes take over the listening socket, and the old ones are told to finish. `custom`: a function of your own writes the steps. All can be taken back. See docs/strategies.md.',
       ),
     steps: z
       .array(CanaryStep)

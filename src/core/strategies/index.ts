@@ -5,6 +5,7 @@ import type { Spec } from '../spec.ts';
 import { authoredPlan } from './authored.ts';
 import { blueGreen } from './blue-green.ts';
 import { canary } from './canary.ts';
+import { handover } from './handover.ts';
 import { rolling } from './rolling.ts';
 import { withPolicies } from './policies.ts';
 import { splitFleet } from './split-fleet.ts';
@@ -17,6 +18,7 @@ const strategies: Readonly<Record<Spec['strategy']['kind'], Strategy>> = {
   canary,
   'split-fleet': splitFleet,
   rolling,
+  handover,
   custom: authoredPlan,
 };
 

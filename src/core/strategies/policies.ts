@@ -7,6 +7,7 @@ import { withGates } from './gates.ts';
 import { withMirror } from './mirror.ts';
 import { warmUp } from './warm-up.ts';
 import { withHooks } from './hooks.ts';
+import { withFinish } from './handover.ts';
 import { withWorkers } from './workers.ts';
 
 /**
@@ -18,6 +19,7 @@ export type Policy = (plan: Plan, service: Service, spec: Spec) => Plan;
 /** In the order in which they are applied: the steps of a later one stand around those of the ones before. */
 const policies: readonly Policy[] = [
   leavingFleet,
+  withFinish,
   warmUp,
   withMirror,
   analysed,

@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import type { Address } from '../../core/address.ts';
 import { CutoverError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { HeldPlace, HeldSocket, HeldSockets } from '../../ports/held-sockets.ts';
 import type { EnvironmentRef, InstanceStatus } from '../../ports/platform.ts';
 import { afterCrash } from '../backoff.ts';
 import { Crew } from './crew.ts';
@@ -36,6 +37,8 @@ export interface Surroundings {
   readonly homeTag: string;
   /** Told of what went wrong while nobody waited for an answer. */
   readonly report: (error: unknown) => void;
+  /** Who holds listening sockets; absent: nobody. */
+  readonly sockets?: HeldSockets | undefined;
 }
 
 /** A program that is known to be there, with all that it is started with. */
@@ -125,6 +128,7 @@ export class Instance {
       startedAt: running ? startedAt : null,
       restarts,
       lastExit,
+      ...(running && this.layer.held && { accepts: this.around.sockets?.accepts(this) ?? false }),
     };
   }
 
@@ -141,7 +145,7 @@ export class Instance {
         remedy,
       )) ?? fresh();
     this.#isChild = false;
-    if (this.seen()) return;
+    if (this.seen()) return this.#lead();
     const unrecorded = tagged
       .filter(
         ({ tag, seen }) =>
@@ -158,6 +162,33 @@ export class Instance {
       restarts: this.#record.restarts + (this.#record.process ? 1 : 0),
     };
     await this.save();
+    await this.#lead();
+  }
+
+  /** Its place among the sockets that are held; null if it listens by itself. */
+  get #place(): HeldPlace | null {
+    const { held, instances } = this.layer;
+    if (!held) return null;
+    const { service, colour } = this.environment;
+    return {
+      service,
+      colour,
+      index: this.index,
+      instances: instances.length,
+      listen: held,
+      address: this.address,
+    };
+  }
+
+  /** Has its address lead to it again, which ended with the controller before us. */
+  async #lead(): Promise<void> {
+    const place = this.#place;
+    if (!place) return;
+    try {
+      await this.around.sockets?.lead(place);
+    } catch (thrown) {
+      this.around.report(thrown);
+    }
   }
 
   /** All that is needed to start it; throws `start-failed` if something of that is not there. Changes nothing. */
@@ -199,22 +230,33 @@ export class Instance {
       `release ${this.run.release} (${this.run.version}) ${isRestart ? 'starts again' : 'starts'}: ${JSON.stringify(argv)}`,
       clock.now(),
     );
+    const held = await this.#takeSocket();
     const output = await this.log.open();
+    const env = { ...variables, [tagVariable]: tag };
     let child: Bun.Subprocess;
     try {
       disk.boundary({ phase: 'before', kind: 'spawn', target: program });
-      child = Bun.spawn([...argv], {
-        cwd: directory,
-        env: { ...variables, [tagVariable]: tag },
-        stdin: 'ignore',
-        stdout: output,
-        stderr: output,
-        detached: true,
-      });
+      child = held
+        ? Bun.spawn([...held.launcher, directory, ...argv], {
+            // The launcher goes to the directory last: it is not to take anything there for its own.
+            cwd: '/',
+            env: { ...env, LISTEN_FDS: '1', LISTEN_FDNAMES: 'listen' },
+            stdio: ['ignore', output, output, held.fd],
+            detached: true,
+          })
+        : Bun.spawn([...argv], {
+            cwd: directory,
+            env,
+            stdin: 'ignore',
+            stdout: output,
+            stderr: output,
+            detached: true,
+          });
     } catch (thrown) {
       throw this.#spawnError(thrown, program, directory);
     } finally {
       closeSync(output);
+      if (held) closeSync(held.fd);
     }
     child.unref();
     const seen = table.look(child.pid);
@@ -235,6 +277,23 @@ export class Instance {
     void this.#childExit.then((exit) => onEnd(exit, identity));
     disk.boundary({ phase: 'after', kind: 'spawn', target: program });
     await this.save();
+  }
+
+  /** The socket on which it is to accept; its address leads there as soon as it does. Null if it listens by itself. */
+  async #takeSocket(): Promise<HeldSocket | null> {
+    const { sockets } = this.around;
+    const place = this.#place;
+    if (!place) return null;
+    if (!sockets)
+      throw new CutoverError('internal', `${this.name} of ${this.run.service}: nobody holds sockets`);
+    const held = await sockets.take(place);
+    try {
+      await sockets.lead(place);
+      return held;
+    } catch (thrown) {
+      closeSync(held.fd);
+      throw thrown;
+    }
   }
 
   /**
@@ -286,6 +345,7 @@ export class Instance {
     const { signal, grace } = this.layer.stop;
     if (this.seen()) await this.#mark(`gets ${signal}, and ${grace} ms to end`);
     await this.endLeftovers(grace);
+    this.around.sockets?.leave(this);
     await this.#mark('stopped');
   }
 

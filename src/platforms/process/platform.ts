@@ -7,6 +7,7 @@ import { CutoverError, errorRecord } from '../../core/errors.ts';
 import { addressesOf } from '../../core/placement.ts';
 import { routedLayer } from '../../core/spec.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { HeldSockets } from '../../ports/held-sockets.ts';
 import type { EnvironmentRef, Platform, Shipped } from '../../ports/platform.ts';
 import { AddressBook, namesIn } from './addresses.ts';
 import { openBoundary, type Boundary } from './boundary.ts';
@@ -43,6 +44,8 @@ export interface ProcessPlatformOptions {
   readonly report?: (error: unknown) => void;
   readonly table?: ProcessTable;
   readonly limits?: ContentLimits;
+  /** Who holds the listening sockets of services without a router in between. Absent: such services cannot run here. */
+  readonly sockets?: HeldSockets;
 }
 
 /** Beyond the port. */
@@ -64,7 +67,8 @@ export function createProcessPlatform(options: ProcessPlatformOptions): ProcessP
   const disk = new Disk(boundary);
   const table =
     options.table ?? (existsSync('/proc/self/stat') ? new LinuxProcessTable() : new PsProcessTable());
-  const around: Surroundings = { layout, disk, clock, table, homeTag: homeTag(home), report };
+  const { sockets } = options;
+  const around: Surroundings = { layout, disk, clock, table, homeTag: homeTag(home), report, sockets };
   const releases = new ReleaseStore({ ...around, ...(limits ? { limits } : {}) });
   const addresses = new AddressBook(layout, disk, options.host);
   const closing = new AbortController();
@@ -185,6 +189,7 @@ export function createProcessPlatform(options: ProcessPlatformOptions): ProcessP
       closing.abort(new Error('the platform is closing'));
       await watching;
       await Promise.all([...environments.values()].map((known) => known.idle()));
+      sockets?.close();
     },
   };
 }

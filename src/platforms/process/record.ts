@@ -33,6 +33,8 @@ export const LayerRun = z.strictObject({
   restart: z.strictObject({ backoff: z.number(), max: z.number() }),
   logs: z.strictObject({ maxBytes: z.number(), files: z.number() }),
   active: ActiveRun.optional(),
+  /** Where users reach it: it accepts on a socket that is held for it. */
+  held: Address.optional(),
   instances: z.array(z.strictObject({ index: z.int().min(0), address: Address })),
 });
 export type LayerRun = z.infer<typeof LayerRun>;

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { CutoverError } from '../../core/errors.ts';
 import { addressesOf, type Placement } from '../../core/placement.ts';
 import type { Release } from '../../core/release.ts';
+import { routedLayer } from '../../core/spec.ts';
 import type { EnvironmentRef } from '../../ports/platform.ts';
 import type { Run } from './record.ts';
 
@@ -10,7 +11,7 @@ import type { Run } from './record.ts';
  * one of the layer, and that before one of all layers. A placement that lacks an instance is a defect of the caller.
  */
 export function planRun({ service, colour }: EnvironmentRef, release: Release, placement: Placement): Run {
-  const { environments } = release.spec;
+  const { environments, router } = release.spec;
   const layers = Object.entries(environments.layers).map(([layer, spec]) => {
     const addresses = addressesOf(placement, layer);
     if (addresses.length < spec.instances) {
@@ -27,6 +28,7 @@ export function planRun({ service, colour }: EnvironmentRef, release: Release, p
       restart: spec.restart,
       logs: spec.logs,
       ...(spec.active && { active: spec.active }),
+      ...(router.driver === 'socket' && layer === routedLayer(release.spec) && { held: router.listen }),
       instances: addresses.slice(0, spec.instances).map((address, index) => ({ index, address })),
     };
   });
