@@ -4,7 +4,8 @@ import { exactlyOne } from './check.ts';
 import { Command } from './command.ts';
 
 export const WorkerSignal = z.enum(['SIGUSR1', 'SIGUSR2', 'SIGHUP', 'SIGWINCH', 'SIGCONT']);
-const oneWay = exactlyOne('file', 'signal', 'command');
+const pathError = { error: 'expected a path such as /active' };
+const oneWay = exactlyOne('file', 'signal', 'command', 'http');
 
 /** How the instances of a layer without traffic learn whether they may work, as a user writes it under `active`. */
 export const Active = z
@@ -27,6 +28,19 @@ export const Active = z
       })
       .optional()
       .describe('These programs are run in the release; exit code 0 says that it is done.'),
+    http: z
+      .strictObject({
+        path: z
+          .string(pathError)
+          .regex(/^\/[\x21\x22\x24-\x7e]*$/, pathError)
+          .max(1024, pathError)
+          .default('/active')
+          .describe('Of the endpoint, on the `HOST` and `PORT` of the instance.'),
+      })
+      .optional()
+      .describe(
+        'An endpoint of the instance is told, by `PUT` with the line of the file as its body; an answer of class 2xx but for 202 says that it is done. `{}` is enough.',
+      ),
     within: Duration.default(10_000).describe(
       'How long an instance may take to stop working before it is ended and started again.',
     ),

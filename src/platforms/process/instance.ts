@@ -378,6 +378,7 @@ export class Instance {
     const worker: Worker = {
       active,
       file: this.#activeFile,
+      address: this.address,
       disk,
       clock,
       pid: () => this.seen()?.pid ?? null,
@@ -392,8 +393,12 @@ export class Instance {
       }
       throw new CutoverError(
         'hand-over-failed',
-        `${this.name} of ${this.run.service} on ${this.environment.colour}: expected its active.command.active to end with exit code 0 within ${active.within} ms, found that it did not`,
-        { next: 'run the command by hand in the release to see what it lacks' },
+        `${this.name} of ${this.run.service} on ${this.environment.colour}: expected ${active.http ? `its active.http (PUT ${active.http.path}) to answer with 2xx` : 'its active.command.active to end with exit code 0'} within ${active.within} ms, found that it did not`,
+        {
+          next: active.http
+            ? 'have it listen on the HOST and PORT in its environment, and see its log'
+            : 'run the command by hand in the release to see what it lacks',
+        },
       );
     }
     const stopped = answer === 'agreed' || (answer === 'told' && (await untilPassive(worker, order.epoch)));

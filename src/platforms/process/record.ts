@@ -21,6 +21,7 @@ const ActiveRun = z.strictObject({
   command: z
     .strictObject({ active: z.array(z.string()).min(1), passive: z.array(z.string()).min(1) })
     .optional(),
+  http: z.strictObject({ path: z.string() }).optional(),
   within: z.number(),
 });
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { formatAddress, type Address } from '../../core/address.ts';
 import type { Active } from '../../core/spec/active.ts';
 import type { LeaseOrder } from '../../core/worker-lease.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -19,6 +20,8 @@ export const atFirst: WorkerState = { state: 'passive', epoch: 0, settled: true 
 
 const longestAck = 256;
 const lookMs = 20;
+/** 202 Accepted (RFC 9110 §15.3.3): it has heard, and goes on with what it has begun. */
+const stillAtIt = 202;
 
 /** What one worker needs to be told something. */
 export interface Worker {
@@ -27,6 +30,8 @@ export interface Worker {
   readonly file: string;
   readonly disk: Disk;
   readonly clock: Clock;
+  /** Where it listens, if it does. */
+  readonly address: Address;
   /** Its process, if it runs. */
   readonly pid: () => number | null;
   readonly directory: string;
@@ -43,7 +48,7 @@ export const workerVariables = (file: string, { state, epoch }: WorkerState): Va
   CUTOVER_ACTIVE_FILE: file,
 });
 
-/** Writes what it may do, and makes it look. Resolves with whether a command was run that agreed. */
+/** Writes what it may do, and makes it look. Resolves with whether a command or an endpoint agreed; `told` where neither was asked, or nothing runs. */
 export async function tellWorker(worker: Worker, order: LeaseOrder): Promise<'told' | 'agreed' | 'refused'> {
   const { active, file, disk } = worker;
   await disk.replace(file, lineOf(order));
@@ -57,8 +62,47 @@ export async function tellWorker(worker: Worker, order: LeaseOrder): Promise<'to
       if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
     }
   }
+  if (active.http) return tellEndpoint(worker, active.http.path, order);
   if (!active.command) return 'told';
   return (await run(worker, active.command[order.state], order)) ? 'agreed' : 'refused';
+}
+
+/**
+ * Tells an endpoint of the worker until it says that it is done, has ended, or its time is over. The number goes with each order, so one that comes late
+ * can be told from the last.
+ */
+async function tellEndpoint(
+  { address, active, clock, pid }: Worker,
+  path: string,
+  order: LeaseOrder,
+): Promise<'told' | 'agreed' | 'refused'> {
+  const begun = clock.monotonic();
+  const leftMs = (): number => active.within - (clock.monotonic() - begun);
+  while (leftMs() > 0) {
+    if (pid() === null) return 'told';
+    if (await isDone(`http://${formatAddress(address)}${path}`, order, leftMs())) return 'agreed';
+    await clock.sleep(Math.max(1, Math.min(lookMs, leftMs())));
+  }
+  return 'refused';
+}
+
+/** One order to the endpoint. Whatever is no answer of class 2xx is none; 202 says that it has not done it yet. */
+async function isDone(url: string, order: LeaseOrder, timeoutMs: number): Promise<boolean> {
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      method: 'PUT',
+      body: lineOf(order),
+      // A kept connection could be one to a process that has ended since.
+      headers: { 'content-type': 'text/plain', connection: 'close' },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(Math.ceil(timeoutMs)),
+    });
+  } catch {
+    return false; // It does not listen yet, has just ended, or was too slow: it is asked again as long as there is time.
+  }
+  await response.body?.cancel();
+  return response.ok && response.status !== stillAtIt;
 }
 
 /** Waits until the worker has answered that it does not work any more, or has ended. False if it has done neither in time. */
