@@ -1,7 +1,8 @@
 import { ptr } from 'bun:ffi';
-import { readlinkSync } from 'node:fs';
-import type { Address } from '../core/address.ts';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { formatAddress, type Address } from '../core/address.ts';
 import { CutoverError } from '../core/errors.ts';
+import { kernelListeners } from '../proxy/keeper/address-holder.ts';
 import { closeDescriptor, libc, linux, systemCallError, SystemCallError } from '../proxy/keeper/libc.ts';
 import { ipOf, listenTogether } from '../proxy/keeper/listening-socket.ts';
 import { encoded, silence, steering, type Instruction } from './steering.ts';
@@ -36,6 +37,19 @@ export function waitingOn(fd: number): number {
 /** The number by which the kernel tells a socket from others. */
 export const inodeOf = (fd: number): number =>
   Number(/^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1] ?? 0);
+
+/** A listening socket on the same address that is none of these; null if there is none. */
+function strangerBeside(fds: readonly number[]): number | null {
+  const own = new Set(fds.map(inodeOf));
+  const all = ['tcp', 'tcp6'].flatMap((file) =>
+    kernelListeners(readFileSync(`/proc/self/net/${file}`, 'latin1')),
+  );
+  const ours = all.find(({ inode }) => own.has(inode));
+  const stranger = all.find(
+    ({ inode, port, hexHost }) => port === ours?.port && hexHost === ours.hexHost && !own.has(inode),
+  );
+  return stranger?.inode ?? null;
+}
 
 /**
  * The sockets that listen on one address, of which the kernel chooses by our program: their order is what it goes by, so none is ever closed
@@ -87,10 +101,26 @@ export class SocketGroup {
     return this.sockets;
   }
 
-  /** Opens more, at the end. @throws CutoverError as `open` */
+  /**
+   * Opens more, at the end.
+   *
+   * @throws CutoverError as `open`; `address-in-use` if a stranger has joined the address: the kernel would take its socket for one of these
+   */
   grow(count: number): void {
     if (count <= this.sockets.length) return;
-    this.sockets.push(...listenTogether(this.address, count - this.sockets.length, true).fds);
+    const { fds } = listenTogether(this.address, count - this.sockets.length, true);
+    const stranger = strangerBeside([...this.sockets, ...fds]);
+    if (stranger === null) {
+      this.sockets.push(...fds);
+      return;
+    }
+    // The last first, so that no other takes a number of one that goes.
+    for (const fd of fds.toReversed()) closeDescriptor(fd);
+    throw new CutoverError(
+      'address-in-use',
+      `${formatAddress(this.address)}: expected the sockets of Cutover alone, found another one that listens there by SO_REUSEPORT (socket ${stranger})`,
+      { next: `stop the program that has it: ss -ltnpe 'sport = ${this.address.port}' shows its number` },
+    );
   }
 
   /** From now on new connections go to these, evenly; to none of them: nobody hears them. */
