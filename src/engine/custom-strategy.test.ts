@@ -94,7 +94,21 @@ const change = fc.record({
   remove: fc.integer({ min: 0, max: 1 }),
   add: fc.array(step, { maxLength: 3 }),
 });
+/** Those of blue/green with parts of the traffic before the switch: sound, but for weights that go down again. */
+const divided = fc
+  .array(
+    fc.oneof(
+      fc.record({ kind: fc.constant('weigh' as const), weight: fc.integer({ min: 0, max: 100 }) }),
+      fc.record({ kind: fc.constant('hold' as const), for: fc.constantFrom<'1s' | '2m'>('1s', '2m') }),
+    ),
+    { maxLength: 4 },
+  )
+  .map((parts) => (steps: readonly AuthoredStep[]) => {
+    const before = steps.findIndex(({ kind }) => kind === 'switch');
+    return steps.toSpliced(before, 0, ...parts);
+  });
 const written = fc.oneof(
+  { weight: 2, arbitrary: divided },
   { weight: 1, arbitrary: fc.array(step, { maxLength: 12 }).map((steps) => () => steps) },
   {
     weight: 4,
