@@ -18,8 +18,8 @@ function specsOn(name: string): SpecInput[] {
   });
 }
 
-/** The kinds of steps of the plan that takes this spec live after another release. */
-function planOf(input: SpecInput): string[] {
+/** The kinds of steps of the plan that takes this spec live after another release, which has so many instances. */
+function planOf(input: SpecInput, instances = 0): string[] {
   const release = (number: number) => ({
     ...{ number, version: `v${number}`, source: { kind: 'directory', path: '/app' } as const, base: '/' },
     ...{ spec: Spec.parse(input), createdAt: 0, by: 'ann', digest: null },
@@ -29,7 +29,11 @@ function planOf(input: SpecInput): string[] {
     phase: 'verified',
     release: 1,
     wasLive: true,
-    placement: { instances: [] },
+    placement: {
+      instances: Array.from({ length: instances }, (_, index) => ({
+        ...{ layer: 'web', index, address: { host: '127.0.0.1', port: 9000 + index } },
+      })),
+    },
   };
   const service: Service = {
     ...newService('shop'),
@@ -45,7 +49,9 @@ function planOf(input: SpecInput): string[] {
 
 describe('the specs of the docs come to the plans that their text tells of', () => {
   test('strategies.md: a canary in the short form, and step by step', () => {
-    const [short, steps] = specsOn('strategies.md').slice(0, 2).map(planOf);
+    const [short, steps] = specsOn('strategies.md')
+      .slice(0, 2)
+      .map((input) => planOf(input));
     expect(short?.slice(-10)).toEqual([
       ...['weigh 5', 'hold', 'weigh 25', 'hold', 'weigh 50', 'hold'],
       ...['switch', 'drain', 'bake', 'keep'],
@@ -54,7 +60,9 @@ describe('the specs of the docs come to the plans that their text tells of', () 
   });
 
   test('strategies.md: a split fleet, of a service of which one environment served so far', () => {
-    const [fleet] = specsOn('strategies.md').slice(2, 3).map(planOf);
+    const [fleet] = specsOn('strategies.md')
+      .slice(2, 3)
+      .map((input) => planOf(input));
     expect(fleet).toEqual([
       ...['ship', 'prepare', 'start', 'health', 'verify', 'rejoin', 'hold'],
       ...['ship', 'switch', 'drain', 'prepare', 'start', 'health', 'verify', 'rejoin', 'bake'],
@@ -62,15 +70,24 @@ describe('the specs of the docs come to the plans that their text tells of', () 
   });
 
   test('routers/socket.md: the old processes are told to finish after their drain', () => {
-    const [plan] = specsOn('routers/socket.md').map(planOf);
+    const [plan] = specsOn('routers/socket.md').map((input) => planOf(input));
     expect(plan?.slice(-5)).toEqual(['switch', 'drain', 'finish', 'bake', 'keep']);
     const [example] = specsOn('routers/socket.md');
     const file = readFileSync(join(import.meta.dir, '../examples/handover/cutover.yaml'), 'utf8');
     expect(checkSpecText(file)).toMatchObject({ input: example });
   });
 
+  test('strategies.md: a roll, one instance more at a time', () => {
+    const [roll] = specsOn('strategies.md').slice(3, 4);
+    const plan = planOf(roll ?? expect.unreachable(), 3);
+    expect(plan).toEqual([
+      ...['ship', 'prepare', 'start', 'health', 'verify', 'join', 'leave', 'join', 'leave', 'join'],
+      ...['switch', 'drain', 'bake', 'keep'],
+    ]);
+  });
+
   test('gates.md: each gate before its step, windows last', () => {
-    const [gates] = specsOn('gates.md').map(planOf);
+    const [gates] = specsOn('gates.md').map((input) => planOf(input));
     const at = (step: string): number => gates?.indexOf(step) ?? -1;
     expect(at('gate 3')).toBe(at('ship') - 1);
     expect(at('gate 4')).toBe(at('verify') - 1);
