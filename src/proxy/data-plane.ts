@@ -14,6 +14,8 @@ export interface Listener {
 export interface Table {
   readonly version: number;
   readonly routes: readonly Route[];
+  /** Until when services may go by their routes unless more is heard, by the clock of the machine. Those that are not named need no lease. */
+  readonly leases?: Readonly<Record<string, number>> | undefined;
 }
 
 /** What workers need beside the table, and must not have to wait for a disk to get. */

@@ -55,6 +55,12 @@ class Edge {
     this.#child = child;
   }
 
+  /** Its keeper dies at once, and its workers live on. */
+  async loseKeeper(): Promise<void> {
+    this.#child?.kill('SIGKILL');
+    await this.#child?.exited;
+  }
+
   /** The machine is switched off. */
   async die(): Promise<void> {
     const { stdout } = Bun.spawnSync(['ip', 'netns', 'pids', this.machine.name], {
@@ -288,6 +294,14 @@ test.skipIf(impossible !== null)(
       return found?.status === 200 ? found : undefined;
     });
     expect(back.release).toBe('3');
+
+    // Its workers see to the lease by themselves: before the switch goes on without it they have let go of the old side.
+    await second.loseKeeper();
+    expect(await answer(second)).toEqual({ status: 200, release: '3' });
+    const later = await switched();
+    expect(later.release).not.toBe('3');
+    expect(await answer(first)).toEqual({ status: 200, release: later.release });
+    expect(await answer(second)).toEqual({ status: 503, release: null });
   },
   120_000,
 );

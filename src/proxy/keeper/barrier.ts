@@ -81,7 +81,7 @@ export async function switchTogether(
 
   const { version } = table;
   await askAll(
-    { kind: 'prepare', table: { version, routes: [...table.routes] } },
+    { kind: 'prepare', table: { version, routes: [...table.routes], leases: table.leases } },
     answerMs + prepareMsOf(table),
   );
   const began = performance.now();

@@ -133,6 +133,15 @@ export class Fleet {
     );
   }
 
+  /** Renews leases in every worker. One that does not hear it lets its own end. */
+  async lease(leases: Readonly<Record<string, number>>): Promise<void> {
+    await Promise.allSettled(
+      this.routing().map((worker) =>
+        worker.order({ kind: 'lease', leases: { ...leases } }, this.options.answerMs),
+      ),
+    );
+  }
+
   /** Tells every worker which instances are sick. One that does not hear it is told at the next beat. */
   async sicken(instances: readonly string[]): Promise<void> {
     await Promise.allSettled(

@@ -32,6 +32,8 @@ import {
   withRoutes,
   withStanding,
 } from '../table/table.ts';
+import { blindMode } from './blind-mode.ts';
+import { machineNow } from './machine-clock.ts';
 
 /** What it needs of the keeper whose part it is. */
 export interface JointHouse {
@@ -49,6 +51,8 @@ export interface JointHouse {
   readonly put: (next: ProxyTable, service: string) => Promise<{ held: number; counters: Counters }>;
   /** Has the workers route by the table in force as the conduct now is. */
   readonly face: () => Promise<void>;
+  /** Tells the workers until when they may go on by the table in force. */
+  readonly lease: (leases: Readonly<Record<string, number>>) => Promise<void>;
   readonly counters: (service: string) => Promise<Counters>;
   readonly evict: (service: string, eviction: Eviction) => Promise<Evicted>;
   readonly about: () => Pick<Look, 'version' | 'pid' | 'workers' | 'warnings'>;
@@ -60,9 +64,6 @@ const atOnce = 1_000_000;
 /** The longest time that a timer takes. */
 const longestTimerMs = 2 ** 31 - 1;
 
-const blindText =
-  'This proxy does not know just now where requests go, and waits to be told. Try again in a moment.\n';
-
 /** A wait of longer than a hold is nobody's: each request waits for so long at most. */
 const holding = (waitMs: number): Mode => ({
   ...openMode,
@@ -72,13 +73,6 @@ const holding = (waitMs: number): Mode => ({
   pace: atOnce,
   retryAfterS: 1,
 });
-const closed: Mode = {
-  ...openMode,
-  mode: 'closed',
-  pace: atOnce,
-  retryAfterS: 1,
-  page: { type: 'text', text: blindText },
-};
 /** What was held for the others goes on at once. */
 const open: Mode = { ...openMode, pace: atOnce };
 
@@ -135,6 +129,20 @@ export class Joint {
     const { conduct } = vigil.conductAt(performance.now(), route.proxies, promised);
     const mode = modeOf(route, conduct, route.proxies?.holdMs ?? 0);
     return mode === undefined ? route : { ...route, mode };
+  }
+
+  /** Until when users may meet the routes of this table, by the clock of the machine: workers see to it also when this process is gone. */
+  leases({ routes, standings }: Pick<ProxyTable, 'routes' | 'standings'>): Record<string, number> {
+    const machine = machineNow();
+    const now = performance.now();
+    return Object.fromEntries(
+      routes.flatMap(({ service, proxies }): [string, number][] => {
+        const promised = standings.find((standing) => standing.service === service)?.promised ?? null;
+        const known = this.#vigils.get(service)?.conductAt(now, proxies, promised);
+        if (known?.conduct !== 'serve' || known.until === Infinity) return [];
+        return [[service, machine + known.until - now]];
+      }),
+    );
   }
 
   stands(): Stand[] {
@@ -206,6 +214,7 @@ export class Joint {
     }
     if (this.#conducts() !== before) await this.#refaced();
     else this.#arm();
+    if (leases.length > 0) await this.house.lease(this.leases(this.house.table()));
     return {
       protocol: jointVersion,
       bootId: this.house.bootId,
@@ -352,7 +361,7 @@ export class Joint {
 /** Undefined: as the route itself says. */
 function modeOf({ mode, proxies }: Route, conduct: Conduct, holdMs: number): Mode | undefined {
   if (mode?.mode === 'closed') return undefined;
-  if (conduct === 'closed') return closed;
+  if (conduct === 'closed') return blindMode;
   if (conduct === 'hold') return mode?.mode === 'held' ? undefined : holding(holdMs);
   return mode ?? (proxies ? open : undefined);
 }

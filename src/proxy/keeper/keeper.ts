@@ -150,6 +150,7 @@ export class Keeper {
         return { held, counters: counters[0] ?? fleet.counters(service, this.bootId) };
       },
       face: () => this.face(),
+      lease: (leases) => fleet.lease(leases),
       counters: (service) => this.counters(service),
       evict: (service, eviction) => this.evict(service, eviction),
       about: () => {
@@ -514,8 +515,11 @@ export class Keeper {
 
   /** What workers route by: the table, with the files of what authorities have signed. */
   private tableOf(table: ProxyTable): Table {
+    // First: what ends in between is closed in the routes.
+    const leases = this.joint.leases(table);
     return {
       version: table.version,
+      leases,
       routes: table.routes.map((known) => {
         const route = this.joint.faced(known, table);
         return route.tls?.acme ? { ...route, tls: this.steward.served(route.tls) } : route;

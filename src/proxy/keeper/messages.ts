@@ -10,7 +10,8 @@ import { Challenge } from '../acme/messages.ts';
 export const WorkerCounters = z.record(z.string(), Counters.omit({ bootId: true }));
 export type WorkerCounters = z.infer<typeof WorkerCounters>;
 
-const Table = z.object({ version: z.int().min(0), routes: z.array(Route) });
+const Leases = z.record(z.string(), z.number());
+const Table = z.object({ version: z.int().min(0), routes: z.array(Route), leases: Leases.optional() });
 const Provisions = z.object({
   pages: z.record(z.string(), Page),
   stickyKeys: z.array(StickyKey),
@@ -46,6 +47,8 @@ export const Order = z.discriminatedUnion('kind', [
   /** Before a table that refers to it. */
   z.object({ kind: z.literal('provide'), id, provisions: Provisions }),
   z.object({ kind: z.literal('counters'), id }),
+  /** Renews leases of the table in force; one that is not named stays. */
+  z.object({ kind: z.literal('lease'), id, leases: Leases }),
   /** These instances are sick, by `instanceKey`, and no others. */
   z.object({ kind: z.literal('sicken'), id, instances: z.array(z.string()) }),
   /** These proofs are to be shown to an authority, and no others. */

@@ -127,7 +127,7 @@ export class WorkerHandle {
     await this.order(
       {
         kind: 'start',
-        table: { version: table.version, routes: [...table.routes] },
+        table: { version: table.version, routes: [...table.routes], leases: table.leases },
         provisions: copied(provisions),
         listeners,
         share,

@@ -3,6 +3,8 @@ import { modeShareOf } from '../../core/worker-share.ts';
 import type { DataPlane, Table } from '../data-plane.ts';
 import { defaultLimits } from '../worker/limits.ts';
 import { descriptorsPerMessage, sendDescriptors } from './descriptor-passing.ts';
+import { blindMode } from './blind-mode.ts';
+import { machineNow } from './machine-clock.ts';
 import { giveBackWhenQuiet } from './quiet-time.ts';
 import type { Order, OrderOf, OrphanReport, Report, WorkerCounters } from './messages.ts';
 
@@ -32,6 +34,12 @@ class WorkerProcess {
   /** The table of the switch that is under way. */
   private prepared: { readonly version: number; readonly swap: () => void } | null = null;
   private draining = false;
+  /** As the keeper gave it. */
+  private table: Table = { version: 0, routes: [] };
+  private leases: Record<string, number> = {};
+  /** Services whose lease is over. */
+  private lapsed = new Set<string>();
+  private leaseTimer: Timer | undefined;
   private askedByNextKeeper = false;
 
   constructor(
@@ -75,6 +83,7 @@ class WorkerProcess {
         this.plane.provide(order.provisions);
         this.plane.prove(order.challenges);
         this.plane.swap(this.ownOf(order.table));
+        this.follow(order.table);
         this.plane.listen(order.listeners);
         giveBackWhenQuiet(false, (line) => process.stderr.write(`worker ${process.pid}: ${line}\n`));
         return 0;
@@ -84,7 +93,7 @@ class WorkerProcess {
         this.holding = setTimeout(() => this.release(), longestHoldMs);
         return 0;
       case 'prepare':
-        this.prepared = { version: order.table.version, swap: this.plane.prepare(this.ownOf(order.table)) };
+        this.prepare(order.table);
         return 0;
       case 'swap':
         this.swap(order.version);
@@ -106,6 +115,10 @@ class WorkerProcess {
         return 0;
       case 'counters':
         return 0;
+      case 'lease':
+        Object.assign(this.leases, order.leases);
+        this.watchLeases();
+        return 0;
       case 'drain':
         this.drainAndEnd(order.deadlineMs);
         return 0;
@@ -123,6 +136,45 @@ class WorkerProcess {
         ...(route.limits && { limits: limitsShareOf(route.limits, index, of) }),
       })),
     };
+  }
+
+  private prepare(table: Table): void {
+    const swap = this.plane.prepare(this.ownOf(table));
+    this.prepared = {
+      version: table.version,
+      swap: () => {
+        swap();
+        this.follow(table);
+      },
+    };
+  }
+
+  /** The leases of the table that is in force now are those that count. */
+  private follow(table: Table): void {
+    this.table = table;
+    this.leases = { ...table.leases };
+    this.lapsed.clear();
+    this.watchLeases();
+  }
+
+  /** Closes services whose lease is over, and opens those for which it was renewed, whether or not the keeper lives. */
+  private watchLeases(): void {
+    clearTimeout(this.leaseTimer);
+    const leases = Object.entries(this.leases);
+    if (leases.length === 0) return;
+    const now = machineNow();
+    const lapsed = new Set(leases.filter(([, until]) => until <= now).map(([service]) => service));
+    if (lapsed.symmetricDifference(this.lapsed).size > 0) {
+      this.lapsed = lapsed;
+      const { version, routes } = this.table;
+      const faced = routes.map((route) =>
+        lapsed.has(route.service) && route.mode?.mode !== 'closed' ? { ...route, mode: blindMode } : route,
+      );
+      this.plane.swap(this.ownOf({ version, routes: faced }));
+    }
+    const next = Math.min(...leases.map(([, until]) => until).filter((until) => until > now));
+    if (next !== Infinity)
+      this.leaseTimer = setTimeout(() => this.watchLeases(), Math.min(60_000, next - now + 1));
   }
 
   private swap(version: number): void {
