@@ -83,7 +83,7 @@ describe('a controller that is killed at any instant', () => {
     });
     expect(deaths).toBeGreaterThan(2 * 8);
     expect(load.snapshot().failures).toEqual([]);
-  }, 240_000);
+  }, 400_000);
 
   test('in a rollback: it resumes, and the traffic is back', async () => {
     const deaths = await everywhere(async (failPoint) => {
@@ -94,7 +94,7 @@ describe('a controller that is killed at any instant', () => {
     });
     expect(deaths).toBeGreaterThan(2 * 3);
     expect(load.snapshot().failures).toEqual([]);
-  }, 240_000);
+  }, 400_000);
 
   test('in a deployment that is taken back: live is what it was', async () => {
     const failing = (spec: SpecInput): SpecInput => ({ ...spec, checks: [{ command: ['false'] }] });
@@ -110,5 +110,5 @@ describe('a controller that is killed at any instant', () => {
     const { failures, failed } = await load.stop();
     expect(failures).toEqual([]);
     expect(failed).toBe(0);
-  }, 240_000);
+  }, 400_000);
 });

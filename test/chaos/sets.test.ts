@@ -3,7 +3,7 @@ import type { SpecInput } from '../../src/core/spec.ts';
 import type { SetView } from '../../src/server/api.ts';
 import { freePort, House, Refused, shop, until } from '../e2e/house.ts';
 
-setDefaultTimeout(240_000);
+setDefaultTimeout(400_000);
 
 /*
  * The controller is killed, as by `kill -9`, before and after each append to the logs of several services at once: where a set decides. Clients ask
