@@ -147,7 +147,7 @@ test('whatever is tried, one environment at most is live, it was healthy with it
         if (before.live !== null) expect(after.live).not.toBeNull();
       });
     }),
-    { numRuns: 300 },
+    { numRuns: 2000 },
   );
   expect(switches).toBeGreaterThan(10);
 });
