@@ -86,9 +86,8 @@ test('one that joins the address gets nothing, and no socket is added after it',
 test('an address that somebody has is refused, also if that one would share it', async () => {
   const stranger = sharer(0);
   stops.push(() => void stranger.stop(true));
-  await expect(SocketGroup.open({ host: '127.0.0.1', port: stranger.port ?? 0 }, 3)).rejects.toMatchObject({
-    code: 'address-in-use',
-  });
+  const opened = SocketGroup.open({ host: '127.0.0.1', port: stranger.port ?? 0 }, 3);
+  expect(await opened.catch((error: unknown) => error)).toMatchObject({ code: 'address-in-use' });
 });
 
 test('where it is ended, who comes is refused, whoever else has a copy', async () => {
@@ -97,5 +96,5 @@ test('where it is ended, who comes is refused, whoever else has a copy', async (
   sockets.steer([1]);
   expect(await ask(sockets)).toBe('1');
   sockets.end();
-  await expect(ask(sockets)).rejects.toThrow('ECONNREFUSED');
+  expect(String(await ask(sockets).catch((error: unknown) => error))).toContain('ECONNREFUSED');
 });

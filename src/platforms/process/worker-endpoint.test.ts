@@ -124,7 +124,7 @@ test.each(['silent', 'unwilling'])(
 test('one that does not listen where it is told cannot begin, and the error says what was asked of it', async () => {
   writeFileSync(join(folder, 'app/worker.js'), 'setInterval(() => undefined, 1000)');
   await both('good', '300ms');
-  await expect(order('blue', 'active', 1)).rejects.toMatchObject({
+  expect(await order('blue', 'active', 1).catch((error: unknown) => error)).toMatchObject({
     code: 'hand-over-failed',
     message: expect.stringContaining(
       'its active.http (PUT /lease) to answer with 2xx within 300 ms',
